@@ -1,0 +1,157 @@
+"""Quantisation: numbers as codes of a narrow format, each group of which shares a scale.
+
+    w ≈ decode(code) · scale            signed formats, floats, codebooks
+    w ≈ (decode(code) - zero) · scale   unsigned formats
+
+A group is a run of elements along one axis. The scale is chosen so that the largest magnitude of the group (for
+unsigned formats: its range) just fits the format, is rounded to its own format first, and the codes are chosen for
+the rounded scale, so that rounding the scale costs no more than it must.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tilevm.dtypes import DType, dtype
+from tilevm.errors import DTypeError
+from tilevm.packed_array import PackedArray
+
+__all__ = ["QuantizedTensor", "quantize"]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedTensor:
+    """Codes in the shape of the weights, scales (and for unsigned formats zero points) with ``group`` times fewer elements
+    along ``axis``, in the scales' format: a NumPy array where NumPy has it, else a ``PackedArray``."""
+
+    codes: PackedArray
+    scales: NDArray[np.generic] | PackedArray
+    zeros: NDArray[np.generic] | PackedArray | None
+    group: int
+    axis: int
+
+    @property
+    def dtype(self) -> DType:
+        """The format of the codes."""
+        return self.codes.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weights, in elements."""
+        return self.codes.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of codes, scales and zero points together."""
+        return self.codes.nbytes + self.scales.nbytes + (0 if self.zeros is None else self.zeros.nbytes)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits of codes, scales and zero points for each weight."""
+        return 8 * self.nbytes / max(1, self.codes.size)
+
+    def dequantize(self) -> NDArray[np.float32]:
+        """The weights that the codes stand for, ``float32`` in the weights' shape."""
+        numbers = self.dtype.decode_to(self.codes.codes(), np.float32)
+        if self.zeros is not None:
+            numbers -= self._spread(self.zeros)
+        numbers *= self._spread(self.scales)
+        return numbers
+
+    def _spread(self, each: NDArray[np.generic] | PackedArray) -> NDArray[np.float32]:
+        """One element of a group for every weight in it."""
+        return np.repeat(np.asarray(each, np.float32), self.group, axis=self.axis)
+
+    def __repr__(self) -> str:
+        zeros = "" if self.zeros is None else " with zero points"
+        return (
+            f"QuantizedTensor({self.dtype}{list(self.shape)} in groups of {self.group} along axis {self.axis}{zeros}, "
+            f"{self.bits_per_weight:.2f} bits each)"
+        )
+
+
+def quantize(
+    weights: ArrayLike,
+    format: DType | str,
+    group: int | None = 128,
+    axis: int = 0,
+    scale_format: DType | str = "f16",
+    rounding: str = "nearest_even",
+) -> QuantizedTensor:
+    """Quantises weights to a format, in groups of ``group`` elements along ``axis``; None takes the whole axis as one
+    group.
+
+    Unsigned integers get zero points, integers in the scales' format; everything else is symmetric. Raises
+    ``DTypeError`` D010 for weights that are not finite numbers, D011 for a group that does not divide the axis, D012
+    for a format in which weights cannot be written, D013 for scales in a format that does not hold them.
+
+    >>> q = quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
+    >>> q
+    QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0, 6.12 bits each)
+    >>> float(np.abs(q.dequantize() - np.linspace(-1, 1, 256).reshape(256, 1)).max().round(3))
+    0.071
+    """
+    given = np.asarray(weights)
+    kind, scale_kind = dtype(format), dtype(scale_format)
+    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+        raise DTypeError("D010", f"weights are numbers, not {given.dtype}")
+    numbers = given.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise DTypeError("D010", "weights are finite, but there are infinities or NaNs among them")
+    if not kind.signed and kind.kind != "uint":
+        raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
+    if not -numbers.ndim <= axis < numbers.ndim:
+        raise DTypeError("D011", f"weights of {numbers.ndim} dimensions have no axis {axis}")
+    axis %= numbers.ndim
+    length = numbers.shape[axis]
+    size = length if group is None else group
+    if size < 1 or length % size:
+        divisors = [each for each in (32, 64, 96, 128, 192, 256) if length % each == 0]
+        raise DTypeError(
+            "D011",
+            f"a group of {size} does not divide axis {axis}, which has {length} elements",
+            help=f"{length} is a multiple of {', '.join(map(str, divisors)) or length}",
+        )
+    grouped = numbers.reshape(*numbers.shape[:axis], length // size, size, *numbers.shape[axis + 1 :])
+    if kind.kind == "uint":
+        low, high = np.minimum(grouped.min(axis=axis + 1), 0), np.maximum(grouped.max(axis=axis + 1), 0)
+        scales = _scales((high - low) / np.float32(kind.max), scale_kind)
+        zeros = np.clip(np.rint(-low / scales), 0, int(kind.max)).astype(np.float32)
+        shifted = grouped / np.expand_dims(scales, axis + 1) + np.expand_dims(zeros, axis + 1)
+    else:
+        largest = np.abs(grouped).max(axis=axis + 1)
+        scales = _scales(largest / np.float32(_reach(kind)), scale_kind)
+        zeros = None
+        shifted = grouped / np.expand_dims(scales, axis + 1)
+    codes = PackedArray.from_values(shifted.reshape(numbers.shape), kind, rounding)
+    return QuantizedTensor(
+        codes, _held(scales, scale_kind), None if zeros is None else _held(zeros, scale_kind), size, axis
+    )
+
+
+def _reach(kind: DType) -> float:
+    """The magnitude that both signs have; for ``i1``, whose numbers are 0 and -1, that of the negative one."""
+    return float(kind.max) if kind.max > 0 else 1.0
+
+
+def _scales(exact: NDArray[np.float32], kind: DType) -> NDArray[np.float32]:
+    """Scales rounded to their format; that of a group of zeros is 1."""
+    if kind.kind != "float":
+        raise DTypeError("D013", f"scales are floats, not {kind}", help="f16, bf16, f32, ue4m3, e8m0, …")
+    # Rounding up, so that the largest number of a group is not cut off.
+    scales = kind.decode_to(kind.encode(np.where(exact > 0, exact, 1.0), "up", saturate=True), np.float32)
+    if (scales < exact).any() or not (scales > 0).all():
+        raise DTypeError(
+            "D013", f"the scales reach from {exact.min():.3g} to {exact.max():.3g}, more than {kind} holds"
+        )
+    return scales
+
+
+def _held(numbers: NDArray[np.float32], kind: DType) -> NDArray[np.generic] | PackedArray:
+    """Numbers as an array that a kernel takes for a parameter of their format."""
+    if kind.name in ("f16", "f32", "f64"):
+        return numbers.astype(f"f{kind.bits // 8}")
+    return PackedArray.from_values(numbers, kind)
