@@ -1,0 +1,236 @@
+"""Memory layouts that are written without a shape: what may stand after ``@`` at a parameter or a shared tile.
+
+    row_major  column_major    elements one after another, the last or the first dimension fastest
+    strides(ld, 1)             a distance in elements for each dimension
+    swizzle(3, 4, 3)           row-major, with bits of the byte address flipped by higher ones
+    blocks(64, 32) * tile      blocks of 64 by 32, one after another, each in the order of a register layout
+    packed(tile)               the same as blocks(*tile.shape) * tile
+
+The shape and the width of an element are known where the pattern is used: ``bind(shape, bits)`` makes a memory
+``Layout``. Patterns compare by what they say, and print as they are written.
+
+>>> print(blocks(4, 4).bind((8, 8), 6))
+[8,8]{2:B192 4:B24 | 2:B96 4:B6; 6 bits}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tilevm import layout_checks as checks
+from tilevm.digits import Digit
+from tilevm.errors import LayoutError
+from tilevm.layout import Layout, column_major, local, row_major
+from tilevm.layout_expression import expression
+from tilevm.xor_map import Xor
+
+__all__ = ["COLUMN_MAJOR", "ROW_MAJOR", "MemoryPattern", "blocks", "packed", "strides", "swizzle"]
+
+
+class MemoryPattern:
+    """A rule that gives a memory layout for any shape that it fits."""
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        """The memory layout of a tensor of ``shape`` whose elements have ``bits`` bits; strides are in bits.
+
+        Raises ``LayoutError`` L016 where the pattern does not fit the shape, L018 where a swizzle would tear an
+        element.
+        """
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"memory_pattern({str(self)!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class _Dense(MemoryPattern):
+    """Elements one after another."""
+
+    first_fastest: bool
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        return (column_major if self.first_fastest else row_major)(*shape, width=bits)
+
+    def __str__(self) -> str:
+        return "column_major" if self.first_fastest else "row_major"
+
+
+ROW_MAJOR: MemoryPattern = _Dense(False)
+"""Elements one after another, the last dimension fastest."""
+
+COLUMN_MAJOR: MemoryPattern = _Dense(True)
+"""Elements one after another, the first dimension fastest."""
+
+
+@dataclass(frozen=True, repr=False)
+class _Strided(MemoryPattern):
+    """A stride in elements for each dimension."""
+
+    steps: tuple[int, ...]
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        if len(shape) != len(self.steps):
+            raise checks.no_fit(str(self), shape, bits, "it needs one stride for each dimension")
+        (bits,) = checks.sizes("bind", [bits])
+        extents = checks.sizes("bind", shape)
+        return Layout._of(
+            [(Digit(extent, "B", step * bits),) for extent, step in zip(extents, self.steps, strict=True)],
+            (),
+            None,
+            bits,
+        )
+
+    def __str__(self) -> str:
+        return f"strides({', '.join(map(str, self.steps))})"
+
+
+def strides(*steps: int) -> MemoryPattern:
+    """A distance in elements between neighbours along each dimension; 0 repeats one element.
+
+    Raises ``LayoutError`` L015 for a negative stride.
+
+    >>> print(strides(40, 1).bind((4, 32), 6))
+    [4,32]{4:B240 | 32:B6; 6 bits}
+    """
+    return _Strided(tuple(step - 1 for step in checks.sizes("strides", [step + 1 for step in steps])))
+
+
+@dataclass(frozen=True, repr=False)
+class _Blocks(MemoryPattern):
+    """Blocks one after another, row-major, and within each the order of a register layout; row-major for None."""
+
+    extents: tuple[int, ...]
+    order: Layout | None = None
+
+    def __mul__(self, inner: Layout) -> MemoryPattern:
+        if not isinstance(inner, Layout):
+            return NotImplemented
+        checks.registers(inner, "blocks")
+        order = inner if self.order is None else self.order * inner
+        if order.rep or any(digit.axis == "-" for dim in order.dims for digit in dim):
+            raise LayoutError(
+                "L016",
+                f"{order} cannot order the elements of a block: some element has several places, or several have one",
+                help="use a layout without replicas and broadcasts",
+            )
+        # A block may be written as a product of several factors, so that on the way its shape is a divisor.
+        if not _divides(order.shape or (1,) * len(self.extents), self.extents):
+            raise LayoutError(
+                "L016",
+                f"{order} does not fit into a block of shape {list(self.extents)}",
+                help="write blocks(*shape) * L with the shape of L, or packed(L)",
+            )
+        return _Blocks(self.extents, None if order == local(*self.extents) else order)
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        extents = checks.sizes("bind", shape)
+        order = self.order or local(*self.extents)
+        if order.shape != self.extents:
+            raise checks.no_fit(
+                str(self), shape, bits, f"its order has the shape {list(order.shape)}, not that of a block"
+            )
+        leading = len(extents) - len(self.extents)
+        if leading < 0:
+            raise checks.no_fit(str(self), shape, bits, f"it needs at least {len(self.extents)} dimensions")
+        block = (1,) * leading + self.extents
+        if not _divides(block, extents):
+            raise checks.no_fit(
+                str(self), shape, bits, "the shape is not whole blocks", help="pad the tensor, or choose smaller blocks"
+            )
+        step = {"T": order.slots * bits, "R": bits}
+        inside = [[Digit(size, "B", stride * step[axis]) for size, axis, stride in dim] for dim in order.dims]
+        grid = row_major(*(extent // side for extent, side in zip(extents, block, strict=True)))
+        return grid * Layout._of([*([()] * leading), *inside], (), None, bits)
+
+    def __str__(self) -> str:
+        alone = f"blocks({', '.join(map(str, self.extents))})"
+        return f"{alone} * {expression(self.order) or self.order}" if self.order else alone
+
+
+def _divides(parts: Sequence[int], wholes: Sequence[int]) -> bool:
+    return len(parts) == len(wholes) and all(whole % part == 0 for part, whole in zip(parts, wholes, strict=True))
+
+
+def blocks(*extents: int) -> _Blocks:
+    """The tensor cut into blocks that are stored one after another, row-major, each of them row-major.
+
+    ``blocks(64, 32) * L`` orders each block by the register layout ``L`` of shape ``[64, 32]`` instead: first all slots
+    of thread 0, then those of thread 1, and so on, so that an element begins at bit ``block * 64*32*bits +
+    (thread * slots + slot) * bits``. Dimensions of a tensor in front of those of the block are counted row-major.
+
+    Raises ``LayoutError`` L015 for a size below 1; the product raises L003 for a memory layout, L016 for a shape that
+    is no part of a block and for a layout with replicas or broadcasts.
+
+    >>> from tilevm.layout import spatial
+    >>> pattern = blocks(2, 4) * (spatial(2, 2) * local(1, 2))
+    >>> print(pattern, pattern.bind((4, 4), 3))
+    blocks(2, 4) * spatial(2, 2) * local(1, 2) [4,4]{4:B12 | 4:B3; 3 bits}
+    """
+    return _Blocks(checks.sizes("blocks", extents))
+
+
+def packed(order: Layout) -> MemoryPattern:
+    """The tensor in blocks of the shape of a register layout, each in the order in which its threads hold it.
+
+    Raises ``LayoutError`` L003 for a memory layout, L016 for replicas or broadcasts.
+
+    >>> from tilevm.layout import spatial
+    >>> packed(spatial(4, 1)) == blocks(4, 1) * spatial(4, 1)
+    True
+    """
+    checks.registers(order, "packed")
+    return blocks(*order.shape) * order
+
+
+@dataclass(frozen=True, repr=False)
+class _Swizzled(MemoryPattern):
+    """Row-major, with some bits of the byte address flipped by higher ones."""
+
+    bits: int
+    base: int
+    shift: int
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        first = self.base + 3
+        xor = Xor.between((first + bit, first + self.shift + bit) for bit in range(self.bits))
+        plain = row_major(*shape, width=bits)
+        if plain.size_bits % xor.block:
+            raise checks.no_fit(
+                str(self),
+                shape,
+                bits,
+                f"it moves elements within blocks of {xor.block // 8} bytes, and the tile has {plain.size_bits / 8:g}",
+                help="make the tile a multiple of that size, or use a swizzle of fewer bits",
+            )
+        return plain.swizzled(xor)
+
+    def __str__(self) -> str:
+        return f"swizzle({self.bits}, {self.base}, {self.shift})"
+
+
+def swizzle(bits: int, base: int, shift: int) -> MemoryPattern:
+    """A row-major tile in which bits of the *byte address* are flipped, so that columns spread over the banks.
+
+    Of the byte address of an element in the row-major tile, the ``bits`` bits from bit ``base`` up are XORed with the
+    ``bits`` bits from bit ``base + shift`` up. Pieces of ``2**base`` bytes stay together. So ``swizzle(3, 4, 3)``
+    permutes the eight 16-byte chunks of each 128-byte row by XOR with the row's number modulo 8; ``swizzle(2, 4, 3)``
+    and ``swizzle(1, 4, 3)`` are for rows of 64 and of 32 bytes. These are the numbers of CUTLASS's ``Swizzle<B, M, S>``
+    on byte addresses, and the hardware's modes of 128, 64 and 32 bytes.
+
+    Raises ``LayoutError`` L017 for a negative number or a ``shift`` smaller than ``bits``; ``bind`` raises L016 where
+    the tile is not whole blocks of ``2**(base + bits)`` bytes, L018 where an element would be torn.
+
+    >>> tile = swizzle(3, 4, 3).bind((64, 64), 16)
+    >>> print(tile)
+    [64,64]{64:B1024 | 64:B16; xor 7^10 8^11 9^12; 16 bits}
+    >>> tile.offset((0, 0)), tile.offset((1, 0)), tile.offset((2, 0))
+    (0, 1152, 2304)
+    """
+    if min(bits, base, shift) < 0 or shift < bits:
+        raise LayoutError(
+            "L017",
+            f"there is no swizzle({bits}, {base}, {shift}): the bits that are flipped must lie below those that decide",
+            help="swizzle(bits, base, shift) needs bits >= 0, base >= 0 and shift >= bits, such as swizzle(3, 4, 3)",
+        )
+    return _Swizzled(bits, base, shift)
