@@ -65,19 +65,19 @@ def test_a_diagnostic_shows_the_lines_of_its_spans_in_order() -> None:
     error = TilevmError(
         "L012",
         "`view` changes the number of bits",
-        span=Span(source, 27, 31),
+        span=Span(source, 31, 35),
         label="18 bits",
         related=[Related(Span(source, 6, 8), "24 bits")],
         help="local(1, 4)",
     )
     assert str(error).splitlines() == [
         "error[L012]: `view` changes the number of bits",
-        "  --> gemm.tvm:4:4",
+        "  --> gemm.tvm:4:6",
         "  |",
         "2 | w8 = load(ws)",
         "  | -- 24 bits",
         "4 | w6 = view(w8)",
-        "  |    ^^^^ 18 bits",
+        "  |      ^^^^ 18 bits",
         "  |",
         "help: local(1, 4)",
     ]

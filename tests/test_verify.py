@@ -11,7 +11,7 @@ from tilevm.dtypes import F16, F32, I32, U1
 from tilevm.errors import ProgramError
 from tilevm.instruction import INSTRUCTIONS, OPERATORS
 from tilevm.ir import Carry, For, If, Join, Let, Program, Requirement, Statement, While, map_children, walk
-from tilevm.layout import layout
+from tilevm.layout_text import layout
 from tilevm.sizes import Symbol, operation
 from tilevm.values import Literal, ScalarType, TensorType, TileType, Value, Window
 from tilevm.verify import verify

@@ -29,7 +29,7 @@ REGISTER_BITS = 32
 class MatrixAtom:
     """``c[m, n] += a[m, k] @ b[k, n]`` by one warp: register layouts of the operands, and the bits of their elements.
 
-    Raises ``LayoutError`` L023 for layouts that cannot be the operands of one product.
+    Raises ``LayoutError`` L022 for layouts that cannot be the operands of one product.
     """
 
     name: str
@@ -56,7 +56,7 @@ class MatrixAtom:
             "`a` and `b` spread k over the threads differently": _threads_along(self.a, 1) != _threads_along(self.b, 0),
         }.items():
             if found:
-                raise LayoutError("L023", f"the matrix instruction {self.name} contradicts itself: {flaw}", help=None)
+                raise LayoutError("L022", f"the matrix instruction {self.name} contradicts itself: {flaw}", help=None)
 
     @property
     def m(self) -> int:

@@ -49,6 +49,7 @@ class BlockBatch:
         self.count = self.total = len(blocks)
         self.grid = launch.grid
         self.span: Span | None = None
+        self.result: Value | None = None
         self.steps = 0
         self.rows: NDArray[np.int64] | None = None
         self.shared: dict[Value, SharedTile] = {}
@@ -62,7 +63,7 @@ class BlockBatch:
         part = BlockBatch.__new__(BlockBatch)
         part.launch, part.grid, part.span, part.total = self.launch, self.grid, self.span, self.total
         part.blocks, part.count = self.blocks[selection], len(selection)
-        part.steps = 0
+        part.steps, part.result = 0, None
         part.rows = selection if self.rows is None else self.rows[selection]
         part.shared, part.copies = self.shared, self.copies
         part._parent, part._selection, part._arrays = self, selection, {}
@@ -220,15 +221,20 @@ class BlockBatch:
             places = [np.broadcast_arrays(rows, place)[0] for place in places[:1]] + places
         return array, places, inside
 
-    def reinterpret(self, base: Value, result: Value) -> None:
+    def reinterpret(self, base: Value) -> None:
+        result = self._result()
         assert isinstance(result.type, TensorType)
         if result not in self.launch.tensors:
             shape = tuple(evaluate(size, self.launch.sizes) for size in result.type.shape)
             self.launch.tensors[result] = self.tensor(base).viewed(result.dtype, shape)
 
-    def allocate_shared(self, result: Value) -> None:
-        assert isinstance(result.type, SharedType)
+    def allocate_shared(self) -> None:
+        result = self._result()
         self.shared[result] = SharedTile(result, self.total, watched=self.launch.report is not None)
+
+    def _result(self) -> Value:
+        assert self.result is not None, "the machine says whose result an instruction defines"
+        return self.result
 
     def copy_async(self, target: Window, source: Window) -> None:
         tile = self.shared[target.base]

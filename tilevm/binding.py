@@ -19,6 +19,7 @@ from tilevm.errors import ProgramError, did_you_mean
 from tilevm.instruction import FORMS, Instruction, Role, described
 from tilevm.layout import Layout
 from tilevm.memory_pattern import MemoryPattern
+from tilevm.sizes import Operation, Size, Symbol
 from tilevm.values import Literal, Operand, SharedType, TensorType, Value, Window
 
 __all__ = ["MAXIMUM_TILE_ELEMENTS", "assign", "build", "literal", "weak_dtype"]
@@ -259,6 +260,14 @@ def _shape(call: str, name: str, role: Role, got: Any) -> tuple[int, ...]:
     return shape
 
 
+def _sizes(call: str, name: str, role: Role, got: Any) -> tuple[Size, ...]:
+    sizes = tuple(got) if isinstance(got, tuple | list) else (got,)
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | Symbol | Operation):
+            raise _wrong(call, name, "a list of sizes", size, "sizes are integers, symbols such as K, and K // 64")
+    return sizes
+
+
 def _integer(call: str, name: str, role: Role, got: Any) -> int:
     if isinstance(got, bool) or not isinstance(got, int):
         raise _wrong(call, name, "an integer known when the program is compiled", got)
@@ -300,6 +309,7 @@ _CONVERTERS = {
     "window": _window,
     "dtype": _dtype,
     "shape": _shape,
+    "sizes": _sizes,
     "integer": _integer,
     "axis": _integer,
     "flag": _flag,

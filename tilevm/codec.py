@@ -3,9 +3,9 @@
 There is one exact algorithm for all floats: scale a number so that the format's quantum at its magnitude is 1, round it to an
 integer, and place exponent and mantissa into the code. It works in ``float64``, where every step but the rounding is exact.
 
-Formats of at most 8 bits are fast by tables, which that algorithm fills once. To encode, a number is cut to the upper 17 bits
-of its ``float32`` form, the last of which says whether anything was cut off (rounding *to odd*): all numbers with the same 17
-bits lie between the same two neighbours on the same side of their middle, so they share one code. To decode to ``float32``, two
+Formats of at most 8 bits are fast by tables, which that algorithm fills once. To encode, a number is cut to the upper 17 or 18
+bits of its ``float32`` form, the last of which says whether anything was cut off (rounding *to odd*): all numbers with the
+same upper bits lie between the same two neighbours on the same side of their middle, so they share one code. To decode to ``float32``, two
 codes are looked up at a time, in a table of 65,536 pairs.
 """
 
@@ -176,15 +176,20 @@ def _encode_by_table(dtype: DType, numbers: Array, rounding: str, saturate: bool
     flat = np.ascontiguousarray(numbers).reshape(-1)
     result = np.empty(flat.shape, np.uint8)
     key = np.empty(min(CHUNK, len(flat)), np.uint32)
-    cut = np.empty(len(key), np.bool_)
+    inexact = np.empty(len(key), np.bool_)
+    cut = _cut(dtype)
     for part in _chunks(len(flat)):
         bits = _odd_float32(flat[part]).view(np.uint32)
-        own, lost = key[: len(bits)], cut[: len(bits)]
-        np.bitwise_and(bits, np.uint32(0x7FFF), out=own)
+        own, lost = key[: len(bits)], inexact[: len(bits)]
+        np.bitwise_and(bits, np.uint32((1 << cut) - 1), out=own)
         np.not_equal(own, 0, out=lost)
-        np.right_shift(bits, np.uint32(15), out=own)
+        np.right_shift(bits, np.uint32(cut), out=own)
         np.bitwise_or(own, lost, out=own)
         np.take(table, own, out=result[part], mode="clip")
+        if dtype.kind == "codebook":
+            unsure = np.flatnonzero(_unsure(dtype, rounding)[own])
+            exact = flat[part][unsure].astype(np.float64)
+            result[part][unsure] = _encode_exactly(dtype, exact, rounding, saturate, None)
     return result.reshape(numbers.shape)
 
 
@@ -206,13 +211,37 @@ def _odd_float32(numbers: Array) -> NDArray[np.float32]:
     return np.where(inexact, cut | 1, bits).view(np.float32)
 
 
+def _cut(dtype: DType) -> int:
+    """How many bits of a ``float32`` are cut. What is left of the mantissa must hold, above its last bit, a number of the
+    format and one bit more, which says on which side of the middle between two of them a number lies."""
+    return 14 if dtype.kind == "uint" and dtype.bits == 8 else 15
+
+
 @lru_cache(maxsize=512)
 def _table(dtype: DType, rounding: str, saturate: bool) -> NDArray[np.uint8]:
-    """The code of every ``float32`` number whose lower 15 bits are zero, by its upper 17 bits."""
-    numbers = (np.arange(1 << 17, dtype=np.uint32) << np.uint32(15)).view(np.float32).astype(np.float64)
+    """The code of every ``float32`` number whose lower bits are zero, by its upper bits."""
+    cut = _cut(dtype)
+    numbers = (np.arange(1 << (32 - cut), dtype=np.uint32) << np.uint32(cut)).view(np.float32)
     # A NaN whose payload is all in the bits that are cut has the last bit set, so that it is a NaN here too.
     with np.errstate(all="ignore"):
-        return _encode_exactly(dtype, numbers, rounding, saturate, None).astype(np.uint8)
+        return _encode_exactly(dtype, numbers.astype(np.float64), rounding, saturate, None).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _unsure(dtype: DType, rounding: str) -> NDArray[np.bool_]:
+    """Where numbers with the same upper bits may have different codes: the middle between two values of a codebook, unlike
+    that between two numbers of a float, may have any bits."""
+    cut = _cut(dtype)
+    keys = np.arange(1 << (32 - cut), dtype=np.uint32)
+    last = (keys << np.uint32(cut)) + np.uint32((1 << cut) - 1)
+    # An odd key stands for what was cut as well: for everything between its two even neighbours.
+    first = (keys << np.uint32(cut)) - np.uint32((1 << cut) - 1) * (keys & np.uint32(1))
+    with np.errstate(all="ignore"):
+        ends = [
+            _encode_exactly(dtype, bits.view(np.float32).astype(np.float64), rounding, True, None) for bits in (first, last)
+        ]
+    unsure: NDArray[np.bool_] = ends[0] != ends[1]
+    return unsure
 
 
 def _encode_exactly(

@@ -1,7 +1,7 @@
 """A number format is data: a kind, a number of bits, and for floats how these are split and what the special codes are.
 
-Everything else — ranges, decoding, encoding under every rounding, casts, ``f16`` arithmetic, later CUDA — follows from that
-one row. Formats are parsed from their names:
+Everything else — ranges, decoding, encoding under every rounding, casts, ``f16`` arithmetic, later CUDA — follows from
+that one row. Formats are parsed from their names:
 
     u1 … u8, i1 … i8, u16 … u64, i16 … i64    unsigned, and two's complement (i1 is 0 and -1)
     f16 bf16 tf32 f32 f64                     IEEE-like
@@ -9,9 +9,9 @@ one row. Formats are parsed from their names:
     ue<E>m<M>, e8m0                           without a sign: scale types
     nf4, trit                                 a codebook; -1, 0, 1
 
-A bare float name means what the field means by it: below 8 bits every code is finite (OCP MX), ``f8e4m3`` is OCP's (a NaN at
-S.1111.111, no infinity), all others are IEEE-like. A suffix says it outright: ``fn`` is finite but for one NaN for each sign,
-``ieee`` has infinities and NaNs, ``fnuz`` one NaN at negative zero and a bias one larger.
+A bare float name means what the field means by it: below 8 bits every code is finite (OCP MX), ``f8e4m3`` is OCP's (a
+NaN at S.1111.111, no infinity), all others are IEEE-like. A suffix says it outright: ``fn`` is finite but for one NaN
+for each sign, ``ieee`` has infinities and NaNs, ``fnuz`` one NaN at negative zero and a bias one larger.
 
 Formats are interned: ``dtype("f16") is F16``.
 
@@ -56,8 +56,9 @@ __all__ = [
 ]
 
 ROUNDINGS = ("nearest_even", "nearest_away", "toward_zero", "up", "down", "stochastic")
-"""To the nearest number, a tie to the even code or away from zero; to the next one towards zero, plus or minus infinity; or
-to either neighbour with the probability of its nearness."""
+"""To the nearest number, a tie to the even code or away from zero; to the next one towards zero, plus or minus
+infinity; or to either neighbour with the probability of its nearness.
+"""
 
 Random = np.random.Generator | NDArray[np.uint32] | None
 
@@ -66,8 +67,9 @@ Random = np.random.Generator | NDArray[np.uint32] | None
 class DType:
     """A number format. Made by ``dtype`` or ``codebook``; compares by identity.
 
-    ``kind`` is ``uint``, ``int``, ``float`` or ``codebook``. For floats ``exponent`` and ``mantissa`` count bits and ``specials`` is
-    ``finite``, ``fn``, ``ieee``, ``fnuz`` or ``scale`` (NaN at the last code). ``table`` holds a codebook's values, by code.
+    ``kind`` is ``uint``, ``int``, ``float`` or ``codebook``. For floats ``exponent`` and ``mantissa`` count bits and
+    ``specials`` is ``finite``, ``fn``, ``ieee``, ``fnuz`` or ``scale`` (NaN at the last code). ``table`` holds a
+    codebook's values, by code.
     """
 
     name: str
@@ -201,16 +203,19 @@ class DType:
     ) -> NDArray[Any]:
         """The codes of some numbers, each rounded once, in an array of the same shape and the storage type.
 
-        What is out of range becomes the largest or smallest number if ``saturate`` holds; else infinity or NaN where the
-        format has one, and integers wrap modulo 2^bits. By default every format saturates but the IEEE-like ones of 16 bits
-        and more, as hardware has it. A NaN becomes a NaN, where there is none 0 in an integer and a codebook, and the largest
-        number in a float (as PTX ``cvt.satfinite``). ``random`` holds 32 random bits for each value, for ``stochastic``.
+        What is out of range becomes the largest or smallest number if ``saturate`` holds; else infinity or NaN where
+        the format has one, and integers wrap modulo 2^bits. By default every format saturates but the IEEE-like ones of
+        16 bits and more, as hardware has it. A NaN becomes a NaN, where there is none 0 in an integer and a codebook,
+        and the largest number in a float (as PTX ``cvt.satfinite``). ``random`` holds 32 random bits for each value,
+        for ``stochastic``.
 
         Raises ``DTypeError`` D004 for an unknown rounding, D005 for ``stochastic`` without random bits.
         """
         from tilevm import codec
 
-        return codec.encode(self, np.asarray(values), rounding, self.saturates if saturate is None else saturate, random)
+        return codec.encode(
+            self, np.asarray(values), rounding, self.saturates if saturate is None else saturate, random
+        )
 
     @property
     def saturates(self) -> bool:
@@ -331,7 +336,21 @@ def _parse(name: str) -> DType:
     if match := _UNSIGNED_FLOAT.fullmatch(name):
         exponent, mantissa = int(match[1]), int(match[2])
         return _float(name, exponent + mantissa, exponent, mantissa, False, match[3] or "fn")
-    examples = [*_NAMED, "u4", "i4", "u8", "i8", "i32", "u32", "f4e2m1", "f6e3m2", "f6e2m3", "f8e4m3", "f8e5m2", "ue4m3"]
+    examples = [
+        *_NAMED,
+        "u4",
+        "i4",
+        "u8",
+        "i8",
+        "i32",
+        "u32",
+        "f4e2m1",
+        "f6e3m2",
+        "f6e2m3",
+        "f8e4m3",
+        "f8e5m2",
+        "ue4m3",
+    ]
     raise DTypeError(
         "D001",
         f"there is no format `{name}`",
@@ -343,10 +362,14 @@ def _float(name: str, bits: int, exponent: int, mantissa: int, signed: bool, suf
     total = signed + exponent + mantissa
     if total != bits:
         raise DTypeError(
-            "D001", f"`{name}` has 1 + {exponent} + {mantissa} = {total} bits, not {bits}", help=f"f{total}e{exponent}m{mantissa}"
+            "D001",
+            f"`{name}` has 1 + {exponent} + {mantissa} = {total} bits, not {bits}",
+            help=f"f{total}e{exponent}m{mantissa}",
         )
     if not 3 <= bits <= 16 or not 1 <= exponent <= 8:
-        raise DTypeError("D001", f"there is no format `{name}`", help="floats have 3 to 16 bits, 1 to 8 of them exponent")
+        raise DTypeError(
+            "D001", f"there is no format `{name}`", help="floats have 3 to 16 bits, 1 to 8 of them exponent"
+        )
     specials = suffix or ("finite" if bits < 8 else "fn" if (bits, exponent) == (8, 4) else "ieee")
     if specials == "ieee" and (exponent < 2 or mantissa < 1):
         if suffix:
@@ -368,13 +391,28 @@ def _from_numpy(given: object) -> DType:
 
 _NUMPY_NAMES = {
     "bool": "u1",
-    **{f"{long}{bits}": f"{short}{bits}" for long, short in (("int", "i"), ("uint", "u")) for bits in (2, 4, 8, 16, 32, 64)},
-    **{"float16": "f16", "float32": "f32", "float64": "f64", "bfloat16": "bf16"},
+    **{
+        f"{long}{bits}": f"{short}{bits}"
+        for long, short in (("int", "i"), ("uint", "u"))
+        for bits in (2, 4, 8, 16, 32, 64)
+    },
+    "float16": "f16",
+    "float32": "f32",
+    "float64": "f64",
+    "bfloat16": "bf16",
     # The types of ml_dtypes, which are one value in a byte.
-    **{"float4_e2m1fn": "f4e2m1", "float6_e2m3fn": "f6e2m3", "float6_e3m2fn": "f6e3m2", "float8_e8m0fnu": "e8m0"},
-    **{"float8_e4m3fn": "f8e4m3", "float8_e4m3": "f8e4m3ieee", "float8_e5m2": "f8e5m2", "float8_e3m4": "f8e3m4"},
-    **{"float8_e4m3fnuz": "f8e4m3fnuz", "float8_e5m2fnuz": "f8e5m2fnuz"},
-    **{"int1": "i1", "uint1": "u1"},
+    "float4_e2m1fn": "f4e2m1",
+    "float6_e2m3fn": "f6e2m3",
+    "float6_e3m2fn": "f6e3m2",
+    "float8_e8m0fnu": "e8m0",
+    "float8_e4m3fn": "f8e4m3",
+    "float8_e4m3": "f8e4m3ieee",
+    "float8_e5m2": "f8e5m2",
+    "float8_e3m4": "f8e3m4",
+    "float8_e4m3fnuz": "f8e4m3fnuz",
+    "float8_e5m2fnuz": "f8e5m2fnuz",
+    "int1": "i1",
+    "uint1": "u1",
 }
 
 
@@ -382,7 +420,8 @@ def codebook(name: str, values: Iterable[float]) -> DType:
     """A format whose codes stand for the given values, in order; as many bits as they need, 1 to 8.
 
     A value is encoded as the nearest one, a tie as the even code. Raises ``DTypeError`` D002 for a name that is not an
-    identifier or already means another format, values that are not finite or not all different, less than 2 or more than 256.
+    identifier or already means another format, values that are not finite or not all different, less than 2 or more
+    than 256.
 
     >>> codebook("fourths", [-1, -0.25, 0.25, 1]).encode([0.3, -2.0])
     array([2, 0], dtype=uint8)
@@ -394,7 +433,9 @@ def codebook(name: str, values: Iterable[float]) -> DType:
     if known is not None and known.kind == "codebook" and known.table == table:
         return known
     if known is not None or re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or _is_format(name):
-        raise DTypeError("D002", f"`{name}` cannot name a codebook", help="take a name in small letters that is not taken")
+        raise DTypeError(
+            "D002", f"`{name}` cannot name a codebook", help="take a name in small letters that is not taken"
+        )
     bits = (len(table) - 1).bit_length()
     return _INTERNED.setdefault(name, DType(name, bits, "codebook", table=table, signed=min(table) < 0))
 

@@ -69,7 +69,7 @@ LOGIC = DTypeClass("u1 or an integer", lambda dtype: TRUTH.accepts(dtype) or INT
 class Role:
     """What a field of an instruction takes.
 
-    ``kind`` is ``operand``, ``window`` or one of the attributes ``dtype shape integer axis flag text layout choice``.
+    ``kind`` is ``operand``, ``window`` or one of the attributes ``dtype shape sizes integer axis flag text layout choice``.
     For operands, ``form`` is ``any``, ``tile``, ``scalar``, ``tensor`` or ``memory`` (a tensor or a shared tile);
     ``fixed`` a format that the operand must have. A variadic role takes all positional arguments that are left.
     """
@@ -130,7 +130,8 @@ def attribute(
     keyword: bool = False,
     default: Any = dataclasses.MISSING,
 ) -> Any:
-    """A field that is known when the program is compiled: ``dtype shape integer axis flag text layout choice``.
+    """A field that is known when the program is compiled: ``dtype shape integer axis flag text layout choice``;
+    ``sizes`` may hold symbols.
 
     A ``dtype`` attribute may belong to a group: literals of the group take their format from it.
     """

@@ -128,7 +128,7 @@ def _run_body(body: tuple[Statement, ...], batch: BlockBatch) -> Run:
 
 
 def _run_let(statement: Let, batch: BlockBatch) -> Run:
-    batch.span = statement.span
+    batch.span, batch.result = statement.span, statement.result
     instruction = statement.instruction
     try:
         while not instruction.ready(batch):

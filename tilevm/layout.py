@@ -81,7 +81,7 @@ class Layout(LayoutMap):
         """``inner`` inside each element of this layout. A layout of rank 0 goes with any rank.
 
         In memory the right factor says how wide an element is, and the left one counts in its extent.
-        Raises ``LayoutError`` L003 for a register and a memory layout, L004 for two ranks, L024 for a swizzle that a
+        Raises ``LayoutError`` L003 for a register and a memory layout, L004 for two ranks, L023 for a swizzle that a
         product cannot keep.
 
         >>> print(local(4, 1) * spatial(8, 4), row_major(2) * row_major(3, width=6))
@@ -102,7 +102,7 @@ class Layout(LayoutMap):
         """The layout X with ``X * divisor == self``.
 
         Raises ``LayoutError`` L005 where there is none, showing the digits of both and where they first differ; L003,
-        L004 and L024 as ``*`` does.
+        L004 and L023 as ``*`` does.
 
         >>> (local(4, 4) * spatial(8, 4)) / spatial(8, 4) == local(4, 4)
         True
@@ -309,7 +309,7 @@ class Layout(LayoutMap):
     def swizzled(self, xor: Xor) -> Layout:
         """The memory layout with a swizzle on its offsets.
 
-        Raises ``LayoutError`` L003 for a register layout, L018 where an element would be torn, L024 for a second
+        Raises ``LayoutError`` L003 for a register layout, L018 where an element would be torn, L023 for a second
         swizzle.
         """
         checks.memory(self, "swizzled")
@@ -319,7 +319,7 @@ class Layout(LayoutMap):
     def scaled(self, width: int) -> Layout:
         """The memory layout, written in elements of one bit, for elements of ``width`` bits.
 
-        Raises ``LayoutError`` L003 for a register layout or one that has a width already, L024 for a swizzle.
+        Raises ``LayoutError`` L003 for a register layout or one that has a width already, L023 for a swizzle.
 
         >>> print(column_major(4, 8).scaled(6))
         [4,8]{4:B6 | 8:B24; 6 bits}
@@ -354,10 +354,10 @@ class Layout(LayoutMap):
     def __repr__(self) -> str:
         return f"layout({str(self)!r})"
 
-    def _repr_svg_(self) -> str:
-        from tilevm.layout_drawing import svg
+    def _repr_svg_(self) -> str | None:
+        from tilevm.layout_drawing import LARGEST_DRAWING, svg
 
-        return svg(self)
+        return svg(self) if prod(self.shape) <= LARGEST_DRAWING else None
 
 
 def _same_rank(first: Layout, second: Layout) -> tuple[Layout, Layout]:
@@ -377,7 +377,7 @@ def _product_swizzle(outer: Layout, inner: Layout) -> Xor | None:
     if inner.xor is None and outer.xor is not None and size & (size - 1) == 0:
         return outer.xor.shifted(size.bit_length() - 1)
     raise LayoutError(
-        "L024",
+        "L023",
         f"the product of {outer} and {inner} is not digits with one swizzle on top",
         help="swizzle the product instead of a factor: (A * B).swizzled(...)",
     )

@@ -5,14 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import gcd, prod
 from operator import index as as_integer
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from tilevm import digits as radix
 from tilevm.digits import AXES, Digit, Digits
 from tilevm.errors import LayoutError
+from tilevm.xor_map import Xor
 
-if TYPE_CHECKING:
-    from tilevm.layout_map import LayoutMap
+
+class Described(Protocol):
+    """What is asked of a layout here; ``tilevm.layout_map.LayoutMap`` has it."""
+
+    @property
+    def dims(self) -> tuple[Digits, ...]: ...
+    @property
+    def rep(self) -> Digits: ...
+    @property
+    def xor(self) -> Xor | None: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def rank(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def size_bits(self) -> int: ...
+    @property
+    def is_memory(self) -> bool: ...
+    @property
+    def is_register(self) -> bool: ...
 
 
 # Digits and whole layouts, when they are written digit by digit
@@ -34,7 +57,7 @@ def digit(entry: Any) -> Digit:
     return Digit(size, axis, stride)
 
 
-def kind(layout: LayoutMap) -> None:
+def kind(layout: Described) -> None:
     """L003 where registers and memory are mixed, L001 for replicas that are not threads."""
     axes = {entry.axis for dim in layout.dims for entry in dim}
     if layout.is_memory and (layout.rep or axes & {"T", "R"}):
@@ -49,7 +72,7 @@ def kind(layout: LayoutMap) -> None:
         )
 
 
-def compact(layout: LayoutMap) -> None:
+def compact(layout: Described) -> None:
     """L002 where threads or slots are left out or taken twice."""
     flat = [entry for dim in layout.dims for entry in dim]
     groups = {
@@ -67,7 +90,7 @@ def compact(layout: LayoutMap) -> None:
             )
 
 
-def whole_elements(layout: LayoutMap) -> None:
+def whole_elements(layout: Described) -> None:
     """L018 where a swizzle would move the parts of an element to different places."""
     if layout.xor is None:
         return
@@ -107,7 +130,7 @@ def sizes(what: str, given: Iterable[Any]) -> tuple[int, ...]:
 # Arguments of methods
 
 
-def registers(layout: LayoutMap, what: str) -> None:
+def registers(layout: Described, what: str) -> None:
     """L003 for a memory layout."""
     if layout.is_memory:
         raise LayoutError(
@@ -117,7 +140,7 @@ def registers(layout: LayoutMap, what: str) -> None:
         )
 
 
-def memory(layout: LayoutMap, what: str) -> None:
+def memory(layout: Described, what: str) -> None:
     """L003 for a register layout."""
     if layout.is_register:
         raise LayoutError(
@@ -127,7 +150,7 @@ def memory(layout: LayoutMap, what: str) -> None:
         )
 
 
-def invertible(layout: LayoutMap, what: str) -> None:
+def invertible(layout: Described, what: str) -> None:
     """L003 for a memory layout, L011 for a broadcast."""
     registers(layout, what)
     if any(entry.axis == "-" for dim in layout.dims for entry in dim):
@@ -138,14 +161,14 @@ def invertible(layout: LayoutMap, what: str) -> None:
         )
 
 
-def inside(layout: LayoutMap, index: Sequence[int]) -> None:
+def inside(layout: Described, index: Sequence[int]) -> None:
     """L010 for an index that is not one of the shape."""
     shape = layout.shape
     if len(index) != len(shape) or not all(0 <= i < extent for i, extent in zip(index, shape, strict=True)):
         raise LayoutError("L010", f"{tuple(index)} is not an index of a tile of shape {list(shape)}", help=None)
 
 
-def numbered(layout: LayoutMap, name: str, given: int, limit: int) -> None:
+def numbered(layout: Described, name: str, given: int, limit: int) -> None:
     """L010 for a thread or a slot that a layout has not."""
     if not 0 <= given < limit:
         raise LayoutError(
@@ -153,7 +176,7 @@ def numbered(layout: LayoutMap, name: str, given: int, limit: int) -> None:
         )
 
 
-def dimension(layout: LayoutMap, dim: int, limit: int | None = None) -> int:
+def dimension(layout: Described, dim: int, limit: int | None = None) -> int:
     """A dimension counted from 0, also given from the end; L006 where there is none."""
     rank = layout.rank if limit is None else limit
     if not -rank <= dim < rank:
@@ -162,7 +185,7 @@ def dimension(layout: LayoutMap, dim: int, limit: int | None = None) -> int:
     return dim % rank
 
 
-def single(layout: LayoutMap, dim: int, done: str) -> int:
+def single(layout: Described, dim: int, done: str) -> int:
     """A dimension of size 1; L006 and L021 where it is not."""
     dim = dimension(layout, dim)
     if layout.shape[dim] != 1:
@@ -174,7 +197,7 @@ def single(layout: LayoutMap, dim: int, done: str) -> int:
     return dim
 
 
-def same_kind(first: LayoutMap, second: LayoutMap, done: str) -> None:
+def same_kind(first: Described, second: Described, done: str) -> None:
     """L003 where one is in registers and the other in memory, L004 where the ranks differ (0 goes with all)."""
     if first.is_memory != second.is_memory:
         places = [f"{layout} ({'memory' if layout.is_memory else 'registers'})" for layout in (first, second)]
@@ -187,7 +210,7 @@ def same_kind(first: LayoutMap, second: LayoutMap, done: str) -> None:
         )
 
 
-def unit_width(layout: LayoutMap) -> None:
+def unit_width(layout: Described) -> None:
     """L003 where a factor that counts elements is not counted in units."""
     if layout.width > 1:
         raise LayoutError(
@@ -197,12 +220,12 @@ def unit_width(layout: LayoutMap) -> None:
         )
 
 
-def no_swizzle(*layouts: LayoutMap) -> None:
-    """L024 for a layout with a swizzle."""
+def no_swizzle(*layouts: Described) -> None:
+    """L023 for a layout with a swizzle."""
     for layout in layouts:
         if layout.xor is not None:
             raise LayoutError(
-                "L024",
+                "L023",
                 f"{layout} has a swizzle, and its digits cannot be taken apart",
                 help="divide the layout before it is swizzled",
             )
@@ -212,7 +235,7 @@ def no_swizzle(*layouts: LayoutMap) -> None:
 
 
 def no_quotient(
-    layout: LayoutMap, other: LayoutMap, dim: int, whole: Digits, part: Digits, position: int, where: str
+    layout: Described, other: Described, dim: int, whole: Digits, part: Digits, position: int, where: str
 ) -> LayoutError:
     """The error that shows the digits of a dimension of both, with the first that differs marked."""
     shown, wanted = radix.text(whole), radix.text(part)
@@ -233,7 +256,7 @@ def no_quotient(
     )
 
 
-def no_replicas(layout: LayoutMap, other: LayoutMap) -> LayoutError:
+def no_replicas(layout: Described, other: Described) -> LayoutError:
     """The error of a quotient whose replicas do not divide."""
     return LayoutError(
         "L005",
@@ -243,7 +266,7 @@ def no_replicas(layout: LayoutMap, other: LayoutMap) -> LayoutError:
     )
 
 
-def no_size(layout: LayoutMap, other: LayoutMap) -> LayoutError:
+def no_size(layout: Described, other: Described) -> LayoutError:
     """The error of a quotient in memory whose elements differ in width."""
     return LayoutError(
         "L005",
@@ -252,7 +275,7 @@ def no_size(layout: LayoutMap, other: LayoutMap) -> LayoutError:
     )
 
 
-def no_reshape(layout: LayoutMap, shape: Sequence[int]) -> LayoutError:
+def no_reshape(layout: Described, shape: Sequence[int]) -> LayoutError:
     """The error of a reshape."""
     have, want = prod(layout.shape), prod(shape)
     if have != want:
@@ -265,7 +288,7 @@ def no_reshape(layout: LayoutMap, shape: Sequence[int]) -> LayoutError:
     return LayoutError("L007", f"{layout} cannot be reshaped to {list(shape)}: {why}", help=tip)
 
 
-def no_slice(layout: LayoutMap, dim: int, start: int, size: int, why: str) -> LayoutError:
+def no_slice(layout: Described, dim: int, start: int, size: int, why: str) -> LayoutError:
     """The error of a slice."""
     return LayoutError(
         "L008",
@@ -274,7 +297,7 @@ def no_slice(layout: LayoutMap, dim: int, start: int, size: int, why: str) -> La
     )
 
 
-def no_concat(layout: LayoutMap, other: object, dim: int) -> LayoutError:
+def no_concat(layout: Described, other: object, dim: int) -> LayoutError:
     """The error of a concatenation."""
     return LayoutError(
         "L009",
@@ -290,7 +313,7 @@ def no_fit(pattern: str, shape: Sequence[int], bits: int, why: str, help: str | 
     )
 
 
-def no_view(layout: LayoutMap, from_bits: int, to_bits: int) -> LayoutError:
+def no_view(layout: Described, from_bits: int, to_bits: int) -> LayoutError:
     """The error of a derived view."""
     return LayoutError(
         "L012",

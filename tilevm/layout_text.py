@@ -151,7 +151,7 @@ class _Text:
     def __init__(self, text: str) -> None:
         self.text = text
         self.source = Source(_SOURCE_NAME, text)
-        # Python's parser sees one line, with a name of the same length for each canonical form, so that spans stay true.
+        # Python's parser sees one line, and for each canonical form a name of its length, so that spans stay true.
         self.canonical: dict[str, re.Match[str]] = {}
         plain = _SPACE.sub(lambda found: " " * len(found.group()), text)
         self.masked = _CANONICAL.sub(self._mask, plain)

@@ -65,14 +65,13 @@ class Batch(Protocol):
         """One element of a tensor or shared tile for each index tuple, raw; ``fill`` or zero outside."""
 
     def scatter(self, base: Value, indices: tuple[Array, ...], elements: Array) -> None:
-        """Writes one element for each index tuple; outside nothing; of equal indices the last in row-major order stays.
-        """
+        """Writes one element for each index tuple; outside nothing; of equal indices the last in row-major order stays."""
 
-    def reinterpret(self, base: Value, result: Value) -> None:
-        """Makes ``result`` a tensor over the packed bytes of the tensor ``base``."""
+    def reinterpret(self, base: Value) -> None:
+        """Makes the result of the current instruction a tensor over the packed bytes of the tensor ``base``."""
 
-    def allocate_shared(self, result: Value) -> None:
-        """Gives each block of the batch a shared tile, not initialised."""
+    def allocate_shared(self) -> None:
+        """Gives each block a shared tile, not initialised, as the result of the current instruction."""
 
     def copy_async(self, target: Window, source: Window) -> None:
         """Starts a copy that lands when a ``wait`` covers the group it is committed to."""
@@ -87,8 +86,7 @@ class Batch(Protocol):
         """All threads of the block have met: what was written before is seen after."""
 
     def fail(self, code: str, message: str, where: Array) -> None:
-        """Raises ``ExecutionError`` if any block of ``where`` (``bool[count]`` or ``bool[1]``) is true, and names it.
-        """
+        """Raises ``ExecutionError`` if any block of ``where`` (``bool[count]`` or ``bool[1]``) is true, and names it."""
 
     def note(self, code: str, message: str, where: Array) -> None:
         """In debug mode records a finding at the current instruction if any block of ``where`` is true."""

@@ -29,7 +29,8 @@ __all__ = ["PackedArray"]
 
 
 class PackedArray:
-    """Packed elements. ``data`` is ``uint8[nbytes]``, ``shape`` counts elements, ``layout`` None means row-major and dense.
+    """Packed elements. ``data`` is ``uint8[nbytes]``, ``shape`` counts elements, ``layout`` None means row-major and
+    dense.
 
     Raises ``DTypeError`` D007 for data that are too short, D008 for a shape or a layout that does not fit.
     """

@@ -82,7 +82,7 @@ def synthesise_swizzle(
     """The swizzle of ``memory`` with the fewest passes for the given register layouts, and among these the fewest XORs.
 
     ``candidates`` restricts the choice, for instance to ``HARDWARE_SWIZZLES``. Raises ``LayoutError`` L020 where a
-    layout is not linear over GF(2) (then pad rows, see ``padded_row_bits``), L024 where ``memory`` has a swizzle
+    layout is not linear over GF(2) (then pad rows, see ``padded_row_bits``), L023 where ``memory`` has a swizzle
     already, and L018 where a swizzle would tear elements; as ``access`` does for layouts that do not fit.
     """
     checks.no_swizzle(memory)

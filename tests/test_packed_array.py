@@ -1,0 +1,159 @@
+"""A PackedArray holds exactly the codes it was given, wherever a layout puts them, in memory and in a file."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tilevm.dtypes import codebook, dtype
+from tilevm.errors import DTypeError, TilevmError, UsageError
+from tilevm.layout import local, spatial
+from tilevm.memory_pattern import blocks, strides
+from tilevm.packed_array import PackedArray
+
+FORMATS = ["u1", "i2", "u3", "f4e2m1", "f5e2m2", "f6e3m2", "u7", "i8", "f8e4m3", "f16", "bf16", "tf32", "f32", "i64", "nf4"]
+
+
+def some_codes(name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    kind = dtype(name)
+    random = np.random.default_rng(seed)
+    return random.integers(0, 1 << kind.bits, shape, np.uint64, endpoint=False).astype(kind.storage) if kind.bits < 64 else (
+        random.integers(0, 1 << 63, shape).astype(kind.storage)
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_codes_come_back_and_take_as_many_bytes_as_their_bits(name: str) -> None:
+    codes = some_codes(name, (5, 7))
+    packed = PackedArray.from_codes(codes, name)
+    assert packed.nbytes == -(-35 * dtype(name).bits // 8)
+    np.testing.assert_array_equal(packed.codes(), codes)
+    assert packed.codes().dtype == dtype(name).storage
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "pattern", [blocks(4, 2), blocks(4, 8) * (spatial(4, 1) * local(1, 8)), strides(1, 9), strides(17, 2)]
+)
+def test_a_layout_places_each_element_at_its_bit(name: str, pattern: object) -> None:
+    bits = dtype(name).bits
+    codes = some_codes(name, (8, 8))
+    layout = pattern.bind((8, 8), bits)  # type: ignore[attr-defined]
+    packed = PackedArray.from_codes(codes, name, layout)
+    stream = int.from_bytes(packed.data.tobytes(), "little")
+    offsets = layout.bit_offsets()
+    for index in np.ndindex(8, 8):
+        assert (stream >> int(offsets[index])) & ((1 << bits) - 1) == int(codes[index])
+    np.testing.assert_array_equal(packed.codes(), codes)
+    np.testing.assert_array_equal(packed[2:5, 3].codes(), codes[2:5, 3])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_window_is_the_window_of_the_codes(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(FORMATS))
+    shape = tuple(data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=3)))
+    codes = some_codes(name, shape)
+    index = []
+    for extent in shape[: data.draw(st.integers(1, len(shape)))]:
+        first = data.draw(st.integers(-extent, extent - 1))
+        index.append(first if data.draw(st.booleans()) else slice(first, data.draw(st.integers(-extent, extent + 2))))
+    window = PackedArray.from_codes(codes, name)[tuple(index)]
+    np.testing.assert_array_equal(window.codes(), codes[tuple(index)])
+
+
+def test_numbers_have_the_numpy_type_that_holds_them_exactly() -> None:
+    for name, expected in {"u1": "bool", "i4": "int8", "u6": "uint8", "f6e3m2": "float32", "f16": "float16", "i32": "int32"}.items():
+        packed = PackedArray.from_values([0, 1], name)
+        assert packed.numpy().dtype == np.dtype(expected)
+        assert packed.numpy().tolist() == [0, 1]
+    assert PackedArray.from_values([-8, 7, -1], "i4").numpy().tolist() == [-8, 7, -1]
+    assert np.asarray(PackedArray.from_values([0.5], "f4e2m1"), np.float64).tolist() == [0.5]
+
+
+def test_a_repr_shows_format_shape_bytes_and_a_corner() -> None:
+    shown = repr(PackedArray.from_values(np.arange(100).reshape(10, 10) % 16, "u4"))
+    assert shown.startswith("PackedArray(u4[10, 10], 50 bytes, [[ 0,  1,  2,  3],")
+    assert shown.endswith(", …)")
+
+
+@pytest.mark.parametrize("name", ["f6e3m2", "nf4", "trit"])
+def test_a_saved_array_is_read_back(name: str, tmp_path: Path) -> None:
+    codes = some_codes("u1", (8, 8))
+    layout = blocks(4, 4).bind((8, 8), dtype(name).bits)
+    packed = PackedArray.from_codes(codes, name, layout)
+    packed.save(tmp_path / "w.npz")
+    again = PackedArray.load(tmp_path / "w.npz")
+    assert (again.dtype, again.shape, again.layout) == (packed.dtype, packed.shape, packed.layout)
+    np.testing.assert_array_equal(again.data, packed.data)
+    assert [file.name for file in tmp_path.iterdir()] == ["w.npz"]
+
+
+def test_an_own_codebook_is_saved_with_its_values(tmp_path: Path) -> None:
+    packed = PackedArray.from_values([0.1, 0.9], codebook("saved_book", [0.0, 0.25, 1.0]))
+    packed.save(tmp_path / "w.npz")
+    assert PackedArray.load(tmp_path / "w.npz").dtype is packed.dtype
+
+
+def test_a_file_that_is_not_one_is_refused_and_nothing_in_it_is_unpickled(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no archive")
+    np.savez(tmp_path / "short.npz", data=np.zeros(1, np.uint8), dtype="u4", shape=[100], table=[], layout="")
+    np.savez(tmp_path / "fields.npz", data=np.zeros(1, np.uint8))
+    np.savez(tmp_path / "layout.npz", data=np.zeros(9, np.uint8), dtype="u4", shape=[2], table=[], layout="__import__('os')")
+    trap = np.array([Trap()], object)
+    np.savez(tmp_path / "pickle.npz", allow_pickle=True, data=trap, dtype="u4", shape=[1], table=[], layout="")
+    for name in ("text", "short.npz", "fields.npz", "layout.npz", "pickle.npz"):
+        with pytest.raises(UsageError) as caught:
+            PackedArray.load(tmp_path / name)
+        assert caught.value.code == "F003", name
+    with pytest.raises(UsageError) as caught:
+        PackedArray.load(tmp_path / "missing")
+    assert caught.value.code == "F002"
+    with pytest.raises(UsageError) as caught:
+        PackedArray.from_values([1], "u4").save(tmp_path / "nowhere" / "w.npz")
+    assert caught.value.code == "F002"
+
+
+class Trap:
+    """Fails the test when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (pytest.fail, ("a file was unpickled",))
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("D003", lambda: PackedArray.from_codes([16], "u4")),
+        ("D007", lambda: PackedArray(np.zeros(2, np.uint8), "u4", (5,))),
+        ("D007", lambda: PackedArray(np.zeros(4, np.float32), "u4", (5,))),
+        ("D008", lambda: PackedArray(np.zeros(4, np.uint8), "u4", (-1,))),
+        ("D008", lambda: PackedArray.from_codes(np.zeros((4, 4), np.uint8), "u4", blocks(2, 2).bind((4, 4), 6))),
+        ("D008", lambda: PackedArray.from_codes(np.zeros((4, 4), np.uint8), "u4", spatial(4, 4))),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[::2]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[2]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[0, 0]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")["a"]),
+    ],
+)
+def test_what_does_not_fit_is_refused(code: str, wrong: object) -> None:
+    with pytest.raises(TilevmError) as caught:
+        wrong()  # type: ignore[operator]
+    assert caught.value.code == code
+
+
+def test_it_behaves_as_a_sequence_and_survives_pickling() -> None:
+    packed = PackedArray.from_values([[1, 2], [3, 4]], "u4")
+    assert (len(packed), packed.ndim, packed.size) == (2, 2, 4)
+    assert pickle.loads(pickle.dumps(packed)).numpy().tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(TypeError):
+        len(PackedArray.from_values(1, "u4"))
+    with pytest.raises(ValueError, match="copy"):
+        packed.__array__(copy=False)
+    with pytest.raises(DTypeError):
+        PackedArray.from_values([1], "u99")

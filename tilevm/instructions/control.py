@@ -1,0 +1,152 @@
+"""Where a block stands, random numbers, and what a program says or refuses while it runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tilevm.dtypes import I32, U32
+from tilevm.errors import ProgramError
+from tilevm.instruction import ANY, INTEGER, TRUTH, Instruction, attribute, instruction, operand
+from tilevm.instructions.elementwise import any_in_block, register_type
+from tilevm.machine import Array, Batch
+from tilevm.values import Operand, ScalarType, Type
+
+__all__ = ["Assert", "BlockIndex", "GridSize", "Print", "Random", "Trap", "philox"]
+
+
+def _check_axis(call: str, axis: int) -> None:
+    if not 0 <= axis <= 2:
+        raise ProgramError("T055", f"`{call}` takes an axis of the grid, 0 to 2, not {axis}", argument="axis")
+
+
+@instruction("block_index")
+class BlockIndex(Instruction):
+    """``block_index(axis)``: the index (i32 scalar) of the block along an axis of the grid, from 0; 0 along an axis
+    that the grid lacks. Raises ``ProgramError`` T055 for another axis than 0, 1, 2.
+    """
+
+    axis: int = attribute("axis")
+
+    def infer(self) -> Type:
+        _check_axis("block_index", self.axis)
+        return ScalarType(I32)
+
+    def evaluate(self, batch: Batch) -> Array:
+        return batch.block_index(self.axis) if self.axis < len(batch.grid) else np.zeros(1, np.int32)
+
+
+@instruction("grid_size")
+class GridSize(Instruction):
+    """``grid_size(axis)``: how many blocks (i32 scalar) the grid has along an axis; 1 along an axis that it lacks."""
+
+    axis: int = attribute("axis")
+
+    def infer(self) -> Type:
+        _check_axis("grid_size", self.axis)
+        return ScalarType(I32)
+
+    def evaluate(self, batch: Batch) -> Array:
+        return np.array([batch.grid[self.axis] if self.axis < len(batch.grid) else 1], np.int32)
+
+
+@instruction("random")
+class Random(Instruction):
+    """``random(shape, seed, offset=0)``: a tile of u32, 32 random bits each, the same for the same numbers on every
+    machine.
+
+    Element i (in row-major order) is the first word of Philox4x32-10 for the counter (offset + i, 0, 0, 0) and the key
+    (seed, 0), where offset + i is taken modulo 2^32. Blocks that want different numbers give different offsets or
+    seeds. Reference: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
+    """
+
+    shape: tuple[int, ...] = attribute("shape")
+    seed: Operand = operand(INTEGER, form="scalar", group="seed")
+    offset: Operand | None = operand(INTEGER, form="scalar", default=None)
+
+    def infer(self) -> Type:
+        return register_type(U32, self.shape)
+
+    def evaluate(self, batch: Batch) -> Array:
+        places = np.arange(int(np.prod(self.shape)), dtype=np.uint32)[None]
+        if self.offset is not None:
+            places = places + _word(batch.values(self.offset))[:, None]
+        words = philox((places, 0, 0, 0), (_word(batch.values(self.seed))[:, None], 0))
+        return words[0].reshape(-1, *self.shape)
+
+
+def _word(numbers: Array) -> Array:
+    """Integers modulo 2^32."""
+    return numbers.astype(np.int64).astype(np.uint32) if numbers.dtype.kind == "i" else numbers.astype(np.uint32)
+
+
+def philox(counter: tuple[Array | int, ...], key: tuple[Array | int, ...]) -> tuple[Array, ...]:
+    """Philox4x32-10: four u32 words for each four-word counter and two-word key, which broadcast.
+
+    >>> [f"{int(word):08x}" for word in philox((0, 0, 0, 0), (0, 0))]
+    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
+    """
+    words = [np.asarray(word, np.uint32) for word in counter]
+    keys = [np.asarray(word, np.uint32) for word in key]
+    with np.errstate(over="ignore"):
+        for step in range(10):
+            if step:
+                keys = [keys[0] + np.uint32(0x9E3779B9), keys[1] + np.uint32(0xBB67AE85)]
+            first = words[0].astype(np.uint64) * np.uint64(0xD2511F53)
+            second = words[2].astype(np.uint64) * np.uint64(0xCD9E8D57)
+            words = [
+                (second >> np.uint64(32)).astype(np.uint32) ^ words[1] ^ keys[0],
+                second.astype(np.uint32),
+                (first >> np.uint64(32)).astype(np.uint32) ^ words[3] ^ keys[1],
+                first.astype(np.uint32),
+            ]
+    return tuple(np.broadcast_arrays(*words))
+
+
+@instruction("print", pure=False)
+class Print(Instruction):
+    """``print("text", values...)``: a line for each block: its index, the text, and the values as numbers."""
+
+    text: str = attribute("text")
+    values: tuple[Operand, ...] = operand(ANY, variadic=True, default=())
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        batch.print(self.text, tuple(_readable(batch, value) for value in self.values))
+
+
+def _readable(batch: Batch, value: Operand) -> Array:
+    if value.dtype.carrier is not None:
+        return batch.values(value)
+    return value.dtype.decode_to(batch.codes(value), np.float32)
+
+
+@instruction("assert", pure=False)
+class Assert(Instruction):
+    """``assert(condition, "message")``: ends the launch with R013 and the message if any element of a truth value is
+    false.
+    """
+
+    condition: Operand = operand(TRUTH)
+    message: str = attribute("text", default="")
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        failed = any_in_block(~batch.values(self.condition))
+        batch.fail("R013", f"assertion failed{self.message and ': '}{self.message}", failed)
+
+
+@instruction("trap", pure=False)
+class Trap(Instruction):
+    """``trap("message")``: ends the launch with R014 and the message."""
+
+    message: str = attribute("text", default="")
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        batch.fail("R014", f"trap{self.message and ': '}{self.message}", np.ones(1, np.bool_))

@@ -1,0 +1,185 @@
+"""Order: between the threads of a block (``sync``), between accesses (``fence``), and between blocks (atomics, flags).
+
+Between blocks nothing is ordered but by atomics and flags. Atomics of one instruction happen in order of block index. A
+program that waits runs block by block in the interpreter, each until it ends or waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tilevm.errors import ProgramError
+from tilevm.instruction import NUMBER, DTypeClass, Instruction, attribute, instruction, operand, window
+from tilevm.instructions.elementwise import register_type, rounded
+from tilevm.instructions.memory import same_shape
+from tilevm.instructions.selection import maximum, minimum
+from tilevm.machine import Array, Batch
+from tilevm.memory import in_memory_form
+from tilevm.values import Operand, Type, Window
+
+__all__ = [
+    "Acquire",
+    "AtomicAdd",
+    "AtomicCompareAndSwap",
+    "AtomicExchange",
+    "AtomicMax",
+    "AtomicMin",
+    "Fence",
+    "Release",
+    "Sync",
+]
+
+FLAG = DTypeClass("i32 or u32", lambda dtype: dtype.name in ("i32", "u32"))
+WORD = DTypeClass("an integer of 16, 32 or 64 bits", lambda dtype: dtype.kind in ("int", "uint") and dtype.bits >= 16)
+
+
+@instruction("sync", pure=False)
+class Sync(Instruction):
+    """``sync()``: all threads of the block meet; what each wrote before, all see after. Reference: PTX ISA, bar.sync."""
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        batch.barrier()
+
+
+@instruction("fence", pure=False)
+class Fence(Instruction):
+    """``fence(scope=device)``: writes before it are seen by the scope (block, device, system) before those after it.
+
+    It orders, and changes no value. Reference: PTX ISA, fence.
+    """
+
+    scope: str = attribute("choice", choices=("block", "device", "system"), default="device")
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class _Atomic(Instruction):
+    """Replaces each element of a window at once and gives the old ones; elements outside of a tensor read 0."""
+
+    change: ClassVar[Callable[[Array, Array], Array]]
+
+    target: Window = window(group="elements", writes=True)
+    value: Operand = operand(NUMBER, group="elements")
+
+    def infer(self) -> Type:
+        same_shape(self.spelling, self.target, self.value)
+        return register_type(self.target.dtype, self.target.shape)
+
+    def evaluate(self, batch: Batch) -> Array:
+        values = batch.values(self.value)
+
+        def changed(old: Array, block: int) -> Array:
+            return rounded(self.target.dtype, self.change(old, values[block if len(values) > 1 else 0]))
+
+        return batch.update(self.target, changed)
+
+
+@instruction("atomic_add", pure=False)
+class AtomicAdd(_Atomic):
+    """``atomic_add(window, value)``: adds to each element, rounded to its format; integers wrap. Gives the old
+    elements.
+    """
+
+    change = staticmethod(np.add)
+
+
+@instruction("atomic_min", pure=False)
+class AtomicMin(_Atomic):
+    """``atomic_min(window, value)``: leaves the smaller of the two in each element. Gives the old elements."""
+
+    change = staticmethod(minimum)
+
+
+@instruction("atomic_max", pure=False)
+class AtomicMax(_Atomic):
+    """``atomic_max(window, value)``: leaves the larger of the two in each element. Gives the old elements."""
+
+    change = staticmethod(maximum)
+
+
+@instruction("atomic_exchange", pure=False)
+class AtomicExchange(_Atomic):
+    """``atomic_exchange(window, value)``: writes the value to each element. Gives the old elements."""
+
+    @staticmethod
+    def change(old: Array, value: Array) -> Array:
+        return np.broadcast_to(value, old.shape)
+
+
+@instruction("atomic_cas", pure=False)
+class AtomicCompareAndSwap(Instruction):
+    """``atomic_cas(window, compare, value)``: where an integer element equals ``compare`` writes ``value``. Gives the
+    old elements.
+    """
+
+    target: Window = window(group="elements", writes=True)
+    compare: Operand = operand(WORD, group="elements")
+    value: Operand = operand(WORD, group="elements")
+
+    def infer(self) -> Type:
+        same_shape("atomic_cas", self.target, self.compare, "compare")
+        same_shape("atomic_cas", self.target, self.value)
+        return register_type(self.target.dtype, self.target.shape)
+
+    def evaluate(self, batch: Batch) -> Array:
+        compare, value = batch.values(self.compare), batch.values(self.value)
+
+        def changed(old: Array, block: int) -> Array:
+            expected, new = (each[block if len(each) > 1 else 0] for each in (compare, value))
+            return np.where(old == expected, new, old)
+
+        return batch.update(self.target, changed)
+
+
+@dataclass(frozen=True)
+class _Flag(Instruction):
+    """One element of type i32 or u32 in global memory, by which blocks wait for one another."""
+
+    target: Window = window(group="flag", writes=True, spaces=("tensor",))
+    value: Operand = operand(FLAG, form="scalar", group="flag")
+
+    def infer(self) -> None:
+        if self.target.shape:
+            raise ProgramError(
+                "T054",
+                f"`{self.spelling}` takes one element, not a window of shape {list(self.target.shape)}",
+                argument="target",
+                help="flags[i] is one element, flags[i :+ 1] a window",
+            )
+
+
+@instruction("acquire", pure=False)
+class Acquire(_Flag):
+    """``acquire(flag, value)``: waits until an element has a value; what its writer wrote before ``release`` is seen
+    after.
+
+    If no block can go on, the launch ends with R009. Reference: PTX ISA, ld.acquire.
+    """
+
+    def ready(self, batch: Batch) -> bool:
+        return bool((batch.read(self.target) == in_memory_form(self.target.dtype, batch.raw(self.value))).all())
+
+    def evaluate(self, batch: Batch) -> None:
+        return None
+
+
+@instruction("release", pure=False)
+class Release(_Flag):
+    """``release(flag, value)``: writes a value to an element after all that the block wrote before. Reference: PTX ISA,
+    st.release.
+    """
+
+    def evaluate(self, batch: Batch) -> None:
+        batch.write(self.target, batch.raw(self.value))
