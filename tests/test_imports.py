@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
     ("errors",),
     (
-        *("dtypes", "numerics", "codec*", "packing", "packed_array", "quantize"),
+        *("dtypes", "numerics", "codec*", "packing", "packed_array", "quantization", "files"),
         *("digits", "xor_map", "layout*", "memory_pattern", "atoms", "access", "swizzle*"),
         *("arch", "sizes"),
     ),
-    ("values", "machine", "instruction", "binding", "ir"),
+    ("values", "machine", "instruction", "binding", "ir", "uses"),
     ("memory", "report", "shared_memory", "instructions*"),
     ("verify", "printer*", "batch", "interpreter", "passes*"),
     ("frontend*", "codegen*"),

@@ -18,6 +18,7 @@ from lark import Lark
 from tilevm.errors import ProgramError, Source, Span
 from tilevm.frontend import syntax
 from tilevm.frontend.indentation import Indentation
+from tilevm.frontend.lines import _NUMBER
 from tilevm.frontend.parser import parse
 from tilevm.frontend.syntax import Name, Node, Number
 
@@ -89,6 +90,11 @@ def test_the_grammar_is_lalr_without_a_conflict_in_strict_mode() -> None:
         strict=True,
     )
     assert lark.parse("const A = 1\n", start="start").data == "start"
+
+
+def test_a_number_is_the_same_to_the_grammar_and_to_its_errors() -> None:
+    grammar = (resources.files("tilevm.frontend") / "tilevm.lark").read_text(encoding="utf-8")
+    assert f"\nNUMBER: /{_NUMBER.pattern}/\n" in grammar
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)

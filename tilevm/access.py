@@ -233,8 +233,8 @@ def wavefronts(access: Access, vectors: Vectors | None = None) -> Wavefronts:
     """Counts the passes through the 32 banks of shared memory, each 32 bits wide, that an access takes.
 
     A warp's instruction of at most 32 bits a thread is one request of 32 threads; of 64 bits two of 16, of 128 bits
-    four of 8 threads. A request takes one pass for each different word of the fullest bank. This is the count by definition,
-    thread by thread; ``tilevm.swizzle`` has the closed form for layouts that are linear over GF(2).
+    four of 8 threads. A request takes one pass for each different word of the fullest bank. This is the count by
+    definition, thread by thread; ``tilevm.swizzle`` has the closed form for layouts that are linear over GF(2).
 
     >>> from tilevm.layout import local, row_major, spatial
     >>> column = spatial(32, 1) * local(1, 1)

@@ -26,7 +26,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,7 +60,8 @@ ROUNDINGS = ("nearest_even", "nearest_away", "toward_zero", "up", "down", "stoch
 infinity; or to either neighbour with the probability of its nearness.
 """
 
-Random = np.random.Generator | NDArray[np.uint32] | None
+# In quotes, because merely naming numpy.random loads it, which takes longer than the rest of this module.
+Random: TypeAlias = "np.random.Generator | NDArray[np.uint32] | None"
 
 
 @dataclass(frozen=True, eq=False)

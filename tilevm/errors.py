@@ -26,12 +26,10 @@ help: did you mean `view`?
 
 from __future__ import annotations
 
-import difflib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import resources
 from typing import Self
 
 __all__ = [
@@ -235,6 +233,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("maxx", ["max", "min"])
     'did you mean `max`?'
     """
+    import difflib
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 
@@ -255,6 +255,8 @@ def explain(code: str) -> str:
 
 def _explanations() -> dict[str, str]:
     """Every explanation, by code, in order."""
+    from importlib import resources
+
     sections: dict[str, str] = {}
     folder = resources.files("tilevm") / "explanations"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):

@@ -7,10 +7,8 @@ the target as it was.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from tilevm.errors import UsageError
@@ -40,25 +38,28 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises ``UsageError`` F002 where the folder does not exist or may not be written.
     """
-    target = Path(path)
+    import tempfile
+
+    target = os.fspath(path)
+    folder, name = os.path.split(target)
     with file_errors(path, "write"):
-        if target.is_dir():
+        if os.path.isdir(target):
             raise IsADirectoryError(None, "it is a folder")
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        descriptor, passing = tempfile.mkstemp(prefix=f".{name}.", dir=folder or os.curdir)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
-            os.chmod(name, _mode(target))
-            os.replace(name, target)
+            os.chmod(passing, _mode(target))
+            os.replace(passing, target)
         except BaseException:
-            os.unlink(name)
+            os.unlink(passing)
             raise
 
 
-def _mode(target: Path) -> int:
+def _mode(target: str) -> int:
     """The permissions of the file that is replaced, or those that a new file gets."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
+    if os.path.exists(target):
+        return os.stat(target).st_mode & 0o777
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

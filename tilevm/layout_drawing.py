@@ -110,8 +110,8 @@ def bit_matrix(layout: Layout) -> str:
     """The matrix over GF(2) of ``Layout.f2`` as text, with a name for each bit.
 
     Columns are bits of the indices (``i0`` is the lowest bit of dimension 0, ``j0`` that of the next, and so on), rows
-    are bits of the place: ``t`` of the thread and ``r`` of the slot, or ``b`` of the offset in bits. The highest bits come first.
-    Raises ``LayoutError`` L020 where the layout is not linear over GF(2).
+    are bits of the place: ``t`` of the thread and ``r`` of the slot, or ``b`` of the offset in bits. The highest bits
+    come first. Raises ``LayoutError`` L020 where the layout is not linear over GF(2).
 
     >>> from tilevm.layout import local, spatial
     >>> print(bit_matrix(spatial(4, 1) * local(1, 2)))

@@ -228,10 +228,10 @@ class _Printer:
 
     def function(self, loop: While) -> str:
         inside = {value for each in walk(loop.test) for value in defined_within(each)}
-        used = [value for each in walk(loop.test) for value in used(each)]
+        needed = [value for each in walk(loop.test) for value in used(each)]
         if isinstance(loop.condition, Value):
-            used.append(loop.condition)
-        outer = ", ".join(self.name(value) for value in dict.fromkeys(used) if value not in inside)
+            needed.append(loop.condition)
+        outer = ", ".join(self.name(value) for value in dict.fromkeys(needed) if value not in inside)
         name = self.unique("goes_on")
         lines, self.lines, depth, self.depth = self.lines, [], self.depth, 1
         self.body(loop.test)

@@ -83,17 +83,16 @@ def operation(name: str, *operands: Size) -> Size:
     Raises ``ArgumentError`` A009 where a constant is divided by zero.
     """
     if all(isinstance(operand, int) for operand in operands):
-        return _apply(name, operands)  # type: ignore[arg-type]
+        return _apply(name, operands, Operation(name, operands))  # type: ignore[arg-type]
     return Operation(name, operands)
 
 
-def _apply(name: str, operands: tuple[int, ...]) -> int:
+def _apply(name: str, operands: tuple[int, ...], written: Size) -> int:
     try:
         return int(OPERATORS[name][1](*operands))
     except ZeroDivisionError:
-        shown = text(Operation(name, operands))
         raise ArgumentError(
-            "A009", f"the size {shown} divides by zero", help="sizes and divisors are at least 1"
+            "A009", f"the size {text(written)} divides by zero", help="sizes and divisors are at least 1"
         ) from None
 
 
@@ -110,7 +109,7 @@ def evaluate(size: Size, bound: Mapping[str, int]) -> int:
         return size
     if isinstance(size, Symbol):
         return bound[size.name]
-    return _apply(size.operator, tuple(evaluate(operand, bound) for operand in size.operands))
+    return _apply(size.operator, tuple(evaluate(operand, bound) for operand in size.operands), size)
 
 
 def symbols(size: Size) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""The commands of ``tilevm``: one module each, holding a click command named ``command``."""
