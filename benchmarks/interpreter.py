@@ -2,8 +2,8 @@
 
     python -m benchmarks.interpreter [--json results.json]
 
-Every figure is a ratio of two things measured in turns in this process, by the median of several rounds; Triton runs in a
-process of its own, on the same matrices. Memory is the peak that NumPy allocates during one call (tracemalloc).
+Every figure is a ratio of two things measured in turns in this process, by the median of several rounds; Triton runs in
+a process of its own, on the same matrices. Memory is the peak that NumPy allocates during one call (tracemalloc).
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def text_to_program() -> float:
 
 
 def import_time() -> dict[str, float]:
-    """Seconds of ``import tilevm`` and of ``import numpy`` alone, each in a fresh process without the interpreter's start."""
+    """Seconds of ``import tilevm`` and of ``import numpy`` alone, each in a fresh process without the interpreter's
+    start.
+    """
 
     def fresh(statement: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, "-c", statement], check=True)

@@ -1,9 +1,9 @@
 """Quantises one feed-forward layer to many number formats and multiplies by it, in tilevm's interpreter.
 
-The weights are those of the first feed-forward layer of all-MiniLM-L6-v2 (384 x 1536) if the package that carries them is
-installed, else seeded random ones of the same shape; the table says which. For each format the weights are quantised in
-groups of 128, the kernel of ``matmul.tvm`` runs on the packed codes, and its result is compared with the product by the
-weights as they were, computed in float64.
+The weights are those of the first feed-forward layer of all-MiniLM-L6-v2 (384 x 1536) if the package that carries them
+is installed, else seeded random ones of the same shape; the table says which. For each format the weights are quantised
+in groups of 128, the kernel of ``matmul.tvm`` runs on the packed codes, and its result is compared with the product by
+the weights as they were, computed in float64.
 
     python examples/quantize_layer.py [format ...]
 """

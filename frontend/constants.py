@@ -279,7 +279,7 @@ def attribute(base: Any, name: str) -> Any:
 
     Raises ``ProgramError`` N016 where there is none of that name.
 
-    >>> from tilevm.layout import spatial
+    >>> from tilevm.layout_constructors import spatial
     >>> attribute(spatial(8, 4), "threads")
     32
     """

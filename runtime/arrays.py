@@ -153,11 +153,12 @@ def _numpy_type(dtype: DType) -> np.dtype[Any] | None:
     if dtype.name in ML_DTYPES:
         import ml_dtypes
 
-        return np.dtype(getattr(ml_dtypes, ML_DTYPES[dtype.name]))
+        kind: np.dtype[Any] = np.dtype(getattr(ml_dtypes, ML_DTYPES[dtype.name]))
+        return kind
     if dtype.name == "f16":
         return np.dtype(np.float16)
     held = memory_dtype(dtype)
-    return held if held == np.dtype(dtype.carrier or np.void) else None
+    return held if dtype.carrier is not None and held.str == dtype.carrier.str else None
 
 
 def overlap(first: ArrayArgument, second: ArrayArgument) -> bool:

@@ -22,8 +22,9 @@ from tilevm.dtypes import dtype as parse_dtype
 from tilevm.errors import UsageError, did_you_mean
 from tilevm.files import file_errors
 from tilevm.frontend import KernelDefinition
+from tilevm.memory import in_memory_form
 from tilevm.packed_array import PackedArray
-from tilevm.runtime.arrays import adopt, make
+from tilevm.runtime.arrays import make
 from tilevm.runtime.kernel import Kernel, load
 
 __all__ = ["arguments", "assignments", "chosen_kernel", "compile_time", "random_array", "read_array"]
@@ -77,7 +78,7 @@ def arguments(definition: KernelDefinition, texts: Mapping[str, str]) -> dict[st
     result: dict[str, Any] = {}
     for name, text in texts.items():
         if name in places and definition.parameters[places[name]].is_tensor:
-            result[name] = _array(text, places[name])
+            result[name] = _array(name, text, places[name])
         elif name in places or re.fullmatch(r"\d+", text):
             result[name] = _number(name, text)
         else:
@@ -89,12 +90,12 @@ def arguments(definition: KernelDefinition, texts: Mapping[str, str]) -> dict[st
     return result
 
 
-def _array(text: str, seed: int) -> Any:
+def _array(name: str, text: str, seed: int) -> Any:
     described = RANDOM.fullmatch(text)
     if described is None:
         return read_array(text)
     shape = tuple(int(extent) for extent in described["shape"].split("x"))
-    return random_array(shape, parse_dtype(described["dtype"]), int(described["seed"] or seed))
+    return random_array(name, shape, parse_dtype(described["dtype"]), int(described["seed"] or seed))
 
 
 def read_array(path: str) -> NDArray[Any] | PackedArray:
@@ -124,17 +125,17 @@ def read_array(path: str) -> NDArray[Any] | PackedArray:
     return array
 
 
-def random_array(shape: tuple[int, ...], dtype: DType, seed: int) -> NDArray[Any] | PackedArray:
-    """Seeded random elements, in the array that a kernel would make for them.
+def random_array(name: str, shape: tuple[int, ...], dtype: DType, seed: int) -> NDArray[Any] | PackedArray:
+    """Seeded random elements for the parameter ``name``, in the array that a kernel would make for them.
 
     Floats are normal with deviation 1, without their sign where the format has none; integers spread evenly over the
     format, but within [-128, 128); the values of a codebook all alike often.
 
-    >>> random_array((2, 2), parse_dtype("u4"), 0).numpy().tolist()
+    >>> random_array("w", (2, 2), parse_dtype("u4"), 0).numpy().tolist()
     [[13, 10], [8, 4]]
     """
     generator = np.random.default_rng(seed)
-    array = make("random", dtype, shape)
+    array = make(name, dtype, shape)
     if dtype.kind == "float":
         numbers = generator.standard_normal(shape)
         codes = dtype.encode(numbers if dtype.signed else np.abs(numbers))
@@ -143,15 +144,9 @@ def random_array(shape: tuple[int, ...], dtype: DType, seed: int) -> NDArray[Any
     else:
         low, high = max(int(dtype.min), -WIDEST_RANDOM), min(int(dtype.max), WIDEST_RANDOM - 1)
         codes = dtype.encode(generator.integers(low, high, shape, np.int64, endpoint=True))
-    return _filled(array.given, dtype, codes)
-
-
-def _filled(given: Any, dtype: DType, codes: NDArray[Any]) -> NDArray[Any] | PackedArray:
-    if isinstance(given, PackedArray):
-        return PackedArray.from_codes(codes, dtype)
-    array = adopt("random", given, written=True)
-    array.elements[...] = codes if array.elements.dtype == dtype.storage else dtype.to_values(codes)
-    result: NDArray[Any] = given
+    array.elements[...] = in_memory_form(dtype, codes)
+    array.finish()
+    result: NDArray[Any] | PackedArray = array.given
     return result
 
 

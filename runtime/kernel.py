@@ -209,7 +209,7 @@ def _check_names(definition: KernelDefinition) -> None:
 def load(path: str | os.PathLike[str]) -> Module:
     """The kernels of a file.
 
-    Raises ``ProgramError`` with every mistake of the text, ``UsageError`` F020 for a file that cannot be read.
+    Raises ``ProgramError`` with every mistake of the text, ``UsageError`` F002 for a file that cannot be read.
     """
     return Module(load_file(path), os.fspath(path))
 

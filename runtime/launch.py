@@ -101,12 +101,13 @@ def _made(program: Program, arrays: Mapping[str, ArrayArgument], sizes: Mapping[
     for value in program.tensors:
         if value.name in arrays:
             continue
-        shape = tuple(evaluate(size, sizes) for size in _tensor(value).shape)
-        if blocks == 0 and math.prod(shape):
+        shape = _shape(value, sizes)
+        elements = math.prod(shape)
+        if blocks == 0 and elements > 0:
             raise ArgumentError(
                 "A019",
                 f"the grid of kernel `{program.name}` is empty, so nothing writes `{value.name}`, "
-                f"which has {math.prod(shape)} elements",
+                f"which has {elements} elements",
                 argument=value.name,
                 help=f"pass {value.name}=… to have it left as it is",
             )
@@ -160,10 +161,14 @@ def _bytes(value: Value, array: ArrayArgument, sizes: Mapping[str, int]) -> Any:
     layout: Layout | None = None
     declared = _tensor(value).layout
     if declared is not None:
-        layout = declared.bind(tuple(evaluate(size, sizes) for size in _tensor(value).shape), value.dtype.bits)
+        layout = declared.bind(_shape(value, sizes), value.dtype.bits)
     if isinstance(array.given, PackedArray) and array.given.layout == layout:
         return array.given.data
     return PackedArray.from_codes(array.dtype.to_codes(array.elements), array.dtype, layout).data
+
+
+def _shape(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(evaluate(size, sizes) for size in _tensor(value).shape)
 
 
 def _tensor(value: Value) -> TensorType:

@@ -13,7 +13,8 @@ from strategies import memory_layouts, register_layouts, swizzles
 from tilevm.access import Access, Vectors, access, byte_clash, vector_width, vectorise, wavefronts
 from tilevm.digits import refined
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, Xor, column_major, local, rep, row_major, spatial
+from tilevm.layout import Layout, Xor
+from tilevm.layout_constructors import column_major, local, rep, row_major, spatial
 
 many = settings(max_examples=150, deadline=None)
 

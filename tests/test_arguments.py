@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -79,7 +79,7 @@ kernel shrink(x: f32[N], out y: f32[4]):
 @pytest.fixture(scope="module")
 def kernels() -> dict[str, tilevm.Kernel]:
     """Every kernel of TEXT."""
-    names = "double matmul copy increment fill two last ratio shrink".split()
+    names = ("double", "matmul", "copy", "increment", "fill", "two", "last", "ratio", "shrink")
     return {name: tilevm.kernel(TEXT, name=name) for name in names}
 
 
@@ -126,7 +126,7 @@ def test_every_missing_argument_is_named(kernels: dict[str, tilevm.Kernel]) -> N
 
 
 class GpuArray:
-    __cuda_array_interface__: dict[str, Any] = {}
+    __cuda_array_interface__: ClassVar[dict[str, Any]] = {}
 
 
 class GpuTensor:
@@ -251,8 +251,7 @@ def test_format_that_no_array_gives_and_that_is_not_written_is_missing(kernels: 
     ],
 )
 def test_outputs_are_numpy_arrays_where_numpy_has_the_format(kernels: dict[str, tilevm.Kernel], kind: Any) -> None:
-    x = np.arange(60).reshape(6, 10).astype(np.uint8).view(np.bool_ if kind is np.bool_ else np.uint8)
-    x = (x > 0) if kind is np.bool_ else x.astype(kind)
+    x = (np.arange(60).reshape(6, 10) % 7).astype(kind)
     y = kernels["copy"](x)
     assert type(y) is np.ndarray
     assert y.dtype == x.dtype
@@ -320,7 +319,7 @@ def test_given_output_of_the_wrong_shape_is_refused(kernels: dict[str, tilevm.Ke
 
 
 def test_size_of_an_output_alone_is_given_by_name(kernels: dict[str, tilevm.Kernel]) -> None:
-    scalars = {"value": 1.5, "count": 2, "small": 3, "flag": True, "half": 0.5}
+    scalars: dict[str, Any] = {"value": 1.5, "count": 2, "small": 3, "flag": True, "half": 0.5}
     error = refused("A008", lambda: kernels["fill"](**scalars))
     assert "N=…" in str(error)
     assert kernels["fill"](**scalars, N=3).tolist() == [4, 4, 4]
@@ -377,7 +376,7 @@ def test_output_that_an_empty_grid_would_leave_unwritten_is_refused(kernels: dic
 
 
 def test_array_of_more_than_two_to_the_31_elements_is_read_without_a_copy(kernels: dict[str, tilevm.Kernel]) -> None:
-    huge = np.broadcast_to(np.uint8([5]), (1 << 20, 1 << 20))
+    huge = np.broadcast_to(np.array([5], np.uint8), (1 << 20, 1 << 20))
     assert kernels["last"](huge).tolist() == [5]
 
 
@@ -391,7 +390,7 @@ def test_output_for_which_there_is_no_memory_is_refused() -> None:
     kernel = tilevm.kernel(
         "kernel outer(x: u8[M], out y: f64[M, M, M]):\n    grid 1\n    store(y[0, 0, 0 :+ 8], zeros(f64, [8]))\n"
     )
-    huge = np.broadcast_to(np.uint8([5]), (1 << 21,))
+    huge = np.broadcast_to(np.array([5], np.uint8), (1 << 21,))
     assert "no memory for `y`" in str(refused("A020", lambda: kernel(huge)))
 
 
@@ -436,8 +435,9 @@ def test_read_only_array_is_no_output(kernels: dict[str, tilevm.Kernel]) -> None
 def test_output_whose_elements_share_memory_is_refused(kernels: dict[str, tilevm.Kernel]) -> None:
     base = np.zeros(8, np.float32)
     for strides in ((0, 4), (4, 4), (8, 4)):
-        overlapping = as_strided(base, (2, 3), strides)
-        assert "share memory" in str(refused("A015", lambda y=overlapping: kernels["copy"](ones(2, 3), y=y)))
+        with pytest.raises(ArgumentError, match="share memory") as caught:
+            kernels["copy"](ones(2, 3), y=as_strided(base, (2, 3), strides))
+        assert caught.value.code == "A015"
     fine = as_strided(base, (2, 3), (12, 4))
     kernels["copy"](ones(2, 3), y=fine)
     assert base.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
@@ -527,4 +527,4 @@ def test_scalar_that_fits_is_rounded_to_its_format(
     kernels: dict[str, tilevm.Kernel], name: str, value: Any, result: float
 ) -> None:
     y = kernels["fill"](**{**SCALARS, name: value}, N=1)
-    assert np.array_equal(y, np.float32([result]), equal_nan=True)
+    assert np.array_equal(y, np.array([result], np.float32), equal_nan=True)

@@ -9,7 +9,8 @@ import pytest
 
 from tilevm.atoms import ATOMS, NAMESPACES, MatrixAtom, wgmma_accumulator
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, column_spatial, local, rep, spatial
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_spatial, local, rep, spatial
 
 Formula = Callable[[int, int, int], tuple[int, int]]
 

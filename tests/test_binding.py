@@ -12,7 +12,7 @@ from tilevm.binding import assign, build, literal, signature
 from tilevm.dtypes import BF16, F16, F32, I32, I64, U1, U8, dtype
 from tilevm.errors import ProgramError, TilevmError
 from tilevm.instruction import INSTRUCTIONS, OPERATORS, Instruction, attribute, operand, window
-from tilevm.layout import spatial
+from tilevm.layout_constructors import spatial
 from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, TileType, Type, Value, Window
 
 U4 = dtype("u4")

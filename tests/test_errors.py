@@ -41,7 +41,7 @@ def test_every_code_in_the_source_is_explained_and_every_explained_one_is_used()
 
 
 def test_every_code_is_provoked_by_a_test() -> None:
-    tests = [file for file in ROOT.glob("tests/*.py")]
+    tests = list(ROOT.glob("tests/*.py"))
     text = "\n".join(file.read_text(encoding="utf-8") for file in tests)
     assert {code for code in explained() if code not in text} == set()
 

@@ -21,7 +21,7 @@ ORDER = (
         *("arch", "sizes"),
     ),
     ("values", "machine", "instruction", "binding", "ir", "uses"),
-    ("memory", "report", "shared_memory", "instructions*"),
+    ("memory", "report", "watch", "watch", "shared_memory", "instructions*"),
     ("verify", "printer*", "batch", "interpreter", "passes*"),
     ("frontend*", "codegen*"),
     ("runtime*",),
@@ -115,7 +115,8 @@ def test_modules_import_each_other_in_no_circle() -> None:
 
 
 def settings() -> dict[str, object]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    found: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    return found
 
 
 def test_package_list_equals_the_folders() -> None:

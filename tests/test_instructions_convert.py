@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tilevm.dtypes import BF16, F16, F32, F64, I32, U1, U8, U32, DType, dtype
 from tilevm.errors import TilevmError
 from tilevm.instructions.convert import Cast, Dequantize, View
-from tilevm.layout import Layout, column_local, column_spatial, local, rep, row_major, spatial
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_local, column_spatial, local, rep, row_major, spatial
 from tilevm.machine import Array
 from tilevm.values import TileType
 

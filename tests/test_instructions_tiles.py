@@ -27,7 +27,7 @@ from tilevm.instructions.tiles import (
     Unsqueeze,
     Zeros,
 )
-from tilevm.layout import local, row_major, spatial
+from tilevm.layout_constructors import local, row_major, spatial
 from tilevm.machine import Array
 from tilevm.report import Report
 from tilevm.values import Literal, ScalarType, TileType

@@ -46,6 +46,14 @@ kernel arranged[L: layout = tile](x: f32[16, 8], out y: f32[16, 8]):
     v = load(x[0 :+ 16, 0 :+ 8]) @ L
     store(y[0 :+ 16, 0 :+ 8], v)
 """
+REBUILD = """
+kernel rebuild[W: dtype, S: dtype](w: W[K, N], scale: S[K // 32, N], out y: f32[K, N]):
+    grid K // 32
+    warps 1
+    k = block_index(0)
+    codes = load(w[k * 32 :+ 32, 0 :+ 8])
+    store(y[k * 32 :+ 32, 0 :+ 8], cast(codes, f32) * cast(load(scale[k :+ 1, 0 :+ 8]), f32))
+"""
 RACE = """
 kernel race(x: f32[N], out y: f32[N]):
     grid 1
@@ -253,16 +261,8 @@ def test_backend_that_is_not_there_is_refused(backend: Any) -> None:
 
 
 def test_quantised_weights_are_two_arguments() -> None:
-    text = """
-    kernel rebuild[W: dtype, S: dtype](w: W[K, N], scale: S[K // 32, N], out y: f32[K, N]):
-        grid K // 32
-        warps 1
-        k = block_index(0)
-        store(y[k * 32 :+ 32, 0 :+ 8], cast(load(w[k * 32 :+ 32, 0 :+ 8]), f32) * cast(load(scale[k :+ 1, 0 :+ 8]), f32))
-    """
     weights = np.random.default_rng(0).standard_normal((64, 8))
-    lines = text.splitlines()
-    rebuild = tilevm.kernel("\n".join(line[4:] for line in lines))
+    rebuild = tilevm.kernel(REBUILD)
     for name in ("f6e3m2", "i5", "nf4", "f8e4m3"):
         quantized = tilevm.quantize(weights, name, group=32)
         assert np.array_equal(rebuild(quantized.codes, quantized.scales), quantized.dequantize())

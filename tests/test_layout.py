@@ -10,19 +10,8 @@ import numpy as np
 import pytest
 
 from tilevm.errors import LayoutError
-from tilevm.layout import (
-    Digit,
-    Layout,
-    Xor,
-    column_local,
-    column_major,
-    column_spatial,
-    local,
-    rep,
-    row_major,
-    spatial,
-    warps,
-)
+from tilevm.layout import Digit, Layout, Xor
+from tilevm.layout_constructors import column_local, column_major, column_spatial, local, rep, row_major, spatial, warps
 from tilevm.layout_view import check_view
 from tilevm.memory_pattern import COLUMN_MAJOR, ROW_MAJOR, blocks, packed, strides, swizzle
 

@@ -12,7 +12,8 @@ from strategies import memory_layouts, register_layouts
 
 from tilevm.atoms import ATOMS
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, local, rep, row_major, spatial, warps
+from tilevm.layout import Layout
+from tilevm.layout_constructors import local, rep, row_major, spatial, warps
 from tilevm.layout_drawing import LARGEST_DRAWING, bit_matrix, grid, svg
 from tilevm.memory_pattern import swizzle
 

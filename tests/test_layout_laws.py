@@ -18,18 +18,8 @@ from strategies import factorisations, memory_layouts, register_layouts, swizzle
 
 from tilevm.access import access
 from tilevm.errors import LayoutError
-from tilevm.layout import (
-    Layout,
-    Xor,
-    column_local,
-    column_major,
-    column_spatial,
-    local,
-    rep,
-    row_major,
-    spatial,
-    warps,
-)
+from tilevm.layout import Layout, Xor
+from tilevm.layout_constructors import column_local, column_major, column_spatial, local, rep, row_major, spatial, warps
 from tilevm.layout_view import check_view
 
 laws = settings(max_examples=60, deadline=None)

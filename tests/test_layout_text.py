@@ -9,7 +9,8 @@ from strategies import memory_layouts, memory_patterns, register_layouts, swizzl
 
 from tilevm.atoms import ATOMS, wgmma_accumulator
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, Xor, column_local, local, rep, row_major, spatial, warps
+from tilevm.layout import Layout, Xor
+from tilevm.layout_constructors import column_local, local, rep, row_major, spatial, warps
 from tilevm.layout_expression import expression
 from tilevm.layout_text import CONSTRUCTORS, METHODS, NAMES, layout, memory_pattern, parse
 from tilevm.memory_pattern import MemoryPattern, blocks

@@ -10,7 +10,9 @@ from tilevm.errors import DTypeError
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import quantize
 
-FORMATS = "u1 i1 i2 u2 trit i3 u3 f3e1m1 f4e2m1 nf4 i4 u4 f5e2m2 i5 u5 f6e3m2 f6e2m3 i6 u6 i7 f8e4m3 f8e5m2 i8 u8".split()
+FORMATS = (
+    "u1 i1 i2 u2 trit i3 u3 f3e1m1 f4e2m1 nf4 i4 u4 f5e2m2 i5 u5 f6e3m2 f6e2m3 i6 u6 i7 f8e4m3 f8e5m2 i8 u8".split()
+)
 CLIPS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 

@@ -11,7 +11,8 @@ from strategies import memory_layouts, register_layouts, swizzles
 
 from tilevm.access import access, vectorise, wavefronts
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, Xor, local, row_major, spatial
+from tilevm.layout import Layout, Xor
+from tilevm.layout_constructors import local, row_major, spatial
 from tilevm.memory_pattern import swizzle
 from tilevm.swizzle import (
     HARDWARE_SWIZZLES,

@@ -55,10 +55,10 @@ def refused(wrong: Program) -> list[str]:
 
 def test_a_program_that_keeps_the_rules_is_accepted() -> None:
     t, start, inner, update, result = (tile(name) for name in ("t", "start", "inner", "update", "result"))
-    loop = For(
-        Value(INDEX, "i"), number(0), N, number(1), (Carry(start, inner, update, result),), (load(t), add(update, t, inner))
-    )
-    verify(program(load(start), loop, Let(None, INSTRUCTIONS["store"](Window(Y, (number(0),), (64,)), result))))  # type: ignore[call-arg]
+    carry = Carry(start, inner, update, result)
+    loop = For(Value(INDEX, "i"), number(0), N, number(1), (carry,), (load(t), add(update, t, inner)))
+    store = INSTRUCTIONS["store"](Window(Y, (number(0),), (64,)), result)  # type: ignore[call-arg]
+    verify(program(load(start), loop, Let(None, store)))
 
 
 def test_a_value_is_used_only_where_it_is_visible() -> None:

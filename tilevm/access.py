@@ -5,7 +5,7 @@ far one step moves in threads or slots *and* how far it moves in memory. It answ
 instructions may be, which slots they fill, how often they collide in the banks of shared memory, and whether two
 threads would write into one byte.
 
->>> from tilevm.layout import local, row_major, spatial
+>>> from tilevm.layout_constructors import local, row_major, spatial
 >>> tile = access(spatial(8, 4) * local(1, 8), row_major(8, 32, width=4))
 >>> vectorise(tile).unit
 32
@@ -152,7 +152,7 @@ def vectorise(access: Access, *, alignment: int = LARGEST_VECTOR, guards: Mappin
     elements may lie outside the tensor, what divides both the extent of the tensor and the offset of the tile, in
     elements; a vector is then all inside or all outside.
 
-    >>> from tilevm.layout import local, row_major, spatial
+    >>> from tilevm.layout_constructors import local, row_major, spatial
     >>> six = access(spatial(4) * local(16), row_major(64, width=6))
     >>> vectorise(six).unit, vectorise(six).chunk, vectorise(six, alignment=16).unit, vectorise(six, guards={0: 8}).unit
     (32, 96, 16, 16)
@@ -215,7 +215,7 @@ def vector_width(
 ) -> int:
     """Bits of the widest instruction that moves a register tile from or to memory: ``vectorise(access(...)).unit``.
 
-    >>> from tilevm.layout import local, row_major, spatial
+    >>> from tilevm.layout_constructors import local, row_major, spatial
     >>> vector_width(spatial(4, 8) * local(1, 8), row_major(4, 64, width=16))
     128
     """
@@ -236,7 +236,7 @@ def wavefronts(access: Access, vectors: Vectors | None = None) -> Wavefronts:
     four of 8 threads. A request takes one pass for each different word of the fullest bank. This is the count by
     definition, thread by thread; ``tilevm.swizzle`` has the closed form for layouts that are linear over GF(2).
 
-    >>> from tilevm.layout import local, row_major, spatial
+    >>> from tilevm.layout_constructors import local, row_major, spatial
     >>> column = spatial(32, 1) * local(1, 1)
     >>> wavefronts(access(column, row_major(32, 1, width=32))), wavefronts(access(column, row_major(32, 1, width=128)))
     (Wavefronts(actual=1, ideal=1), Wavefronts(actual=4, ideal=4))
@@ -266,7 +266,7 @@ def byte_clash(access: Access) -> tuple[int, int, int] | None:
 
     Threads that hold the same elements count as one.
 
-    >>> from tilevm.layout import row_major, spatial
+    >>> from tilevm.layout_constructors import row_major, spatial
     >>> byte_clash(access(spatial(4), row_major(4, width=4)))
     (0, 0, 1)
     """

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, column_local, column_spatial, local, spatial
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_local, column_spatial, local, spatial
 
 __all__ = ["ATOMS", "NAMESPACES", "MatrixAtom", "wgmma_accumulator"]
 

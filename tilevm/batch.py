@@ -24,6 +24,7 @@ from tilevm.report import Report, finding
 from tilevm.shared_memory import Copies, SharedTile
 from tilevm.sizes import evaluate
 from tilevm.values import Literal, Operand, SharedType, TensorType, Value, Window
+from tilevm.watch import Box, Points
 
 __all__ = ["BlockBatch", "Launch"]
 
@@ -129,19 +130,16 @@ class BlockBatch:
         if isinstance(window.base.type, SharedType):
             tile = self.shared[window.base]
             self._check_bounds(window, region)
-            if tile.watch is not None and self.launch.report is not None:
-                tile.watch.read(self.rows, region, self.span, self.launch.report)
+            if tile.watch is not None:
+                tile.watch.read(Box(self.rows, region), self.span)
             return read_rows(tile.array, self.rows, region)
         tensor = self.tensor(window.base)
         self._watch_tensor_read(window, region, tensor, fill)
         return read(tensor.array, region, self._filling(window.dtype, fill), lasting=_lasting(window.base))
 
-    def _filling(self, dtype: DType, fill: Operand | None) -> Any:
-        if fill is None:
-            return dtype.to_codes(dtype.encode(np.zeros(1)))[0] if memory_dtype(dtype) == dtype.storage else 0
-        filling = in_memory_form(dtype, self.raw(fill))
-        assert filling.size == 1, "a fill is the same for all blocks"
-        return filling.reshape(())[()]
+    def _filling(self, dtype: DType, fill: Operand | None) -> Array:
+        """What is read outside of a tensor, in memory form: one element, or one for each block."""
+        return in_memory_form(dtype, dtype.encode(np.zeros(1)) if fill is None else self.raw(fill))
 
     def write(self, window: Window, elements: Array) -> None:
         region = self.region(window)
@@ -149,8 +147,8 @@ class BlockBatch:
         if isinstance(window.base.type, SharedType):
             tile = self.shared[window.base]
             self._check_bounds(window, region)
-            if tile.watch is not None and self.launch.report is not None:
-                tile.watch.write(self.rows, region, self.span, self.launch.report)
+            if tile.watch is not None:
+                tile.watch.write(Box(self.rows, region), self.span)
             write_rows(tile.array, self.rows, region, elements)
             return
         tensor = self.tensor(window.base)
@@ -158,26 +156,35 @@ class BlockBatch:
             write(tensor.written, region, np.ones((1, *region.shape), np.bool_))
         write(tensor.array, region, elements)
 
-    def update(self, window: Window, change: Callable[..., Array], *, atomic: bool = True) -> Array:
+    def update(self, window: Window, change: Callable[[Array, int], Array]) -> Array:
         region = self.region(window)
-        memory = memory_dtype(window.dtype)
-        old = np.zeros((self.count, *region.shape), memory)
+        old = np.zeros((self.count, *region.shape), memory_dtype(window.dtype))
+        self._watch_update(window, region)
         boxes = list(region.boxes()) * (self.count if region.blocks == 1 else 1)
         for place, starts in enumerate(boxes):
             one = Region(tuple(np.array([start]) for start in starts), region.extents)
             base, rows = self._storage(window.base, place)
             before = read_rows(base, rows, one) if rows is not None else read(base, one, 0, lasting=False)
             old[place] = before[0]
-            after = change(window.dtype.to_values(before)[0] if window.dtype.arithmetic else before[0], place)
+            after = change(window.dtype.to_values(before)[0], place)
             elements = in_memory_form(window.dtype, np.asarray(after))[None]
             if rows is not None:
                 write_rows(base, rows, one, elements)
             else:
                 write(base, one, elements)
-        written = None if isinstance(window.base.type, SharedType) else self.tensor(window.base).written
-        if written is not None:
-            write(written, region, np.ones((1, *region.shape), np.bool_))
         return old
+
+    def _watch_update(self, window: Window, region: Region) -> None:
+        if isinstance(window.base.type, SharedType):
+            self._check_bounds(window, region)
+            tile = self.shared[window.base]
+            if tile.watch is not None:
+                tile.watch.update(Box(self.rows, region), self.span)
+            return
+        tensor = self.tensor(window.base)
+        if tensor.written is not None:
+            self._find_unwritten(window.base, ~read(tensor.written, region, True, lasting=True))
+            write(tensor.written, region, np.ones((1, *region.shape), np.bool_))
 
     def _storage(self, base: Value, place: int) -> tuple[Array, NDArray[np.int64] | None]:
         """The array that holds a base, and for a shared tile the row of one block of the batch."""
@@ -187,39 +194,51 @@ class BlockBatch:
 
     def gather(self, base: Value, indices: tuple[Array, ...], fill: Operand | None = None) -> Array:
         array, places, inside = self._indexed(base, indices)
-        if self.launch.report is not None and not inside.all():
-            self._find("R003", f"reads elements of `{base.name}` that lie outside of it", ~inside, earlier=base.span)
-        found = array[tuple(places)]
-        return found if inside.all() else np.where(inside, found, self._filling(base.dtype, fill)).astype(found.dtype)
+        self._watch_gather(base, places, inside, fill)
+        if inside.all():
+            return array[places]
+        filling = self._filling(base.dtype, fill)
+        found = array[places] if array.size else filling[:1].reshape((1,) * inside.ndim)
+        return np.where(inside, found, filling.reshape(-1, *(1,) * (inside.ndim - 1)))
+
+    def _watch_gather(self, base: Value, places: tuple[Array, ...], inside: Array, fill: Operand | None) -> None:
+        if self.launch.report is None:
+            return
+        if fill is None:
+            words = f"reads outside of `{base.name}`: the elements outside are zero"
+            self._find("R003", words, ~inside, note=True, earlier=base.span)
+        if isinstance(base.type, SharedType):
+            watch = self.shared[base].watch
+            assert watch is not None
+            watch.read(Points(_chosen(places, inside)), self.span)
+        elif (written := self.tensor(base).written) is not None and written.size:
+            self._find_unwritten(base, inside & ~written[places])
 
     def scatter(self, base: Value, indices: tuple[Array, ...], elements: Array) -> None:
         array, places, inside = self._indexed(base, indices)
-        elements = np.broadcast_to(
-            in_memory_form(base.dtype, elements), np.broadcast_shapes(elements.shape, inside.shape)
-        )
-        inside = np.broadcast_to(inside, elements.shape)
-        chosen = tuple(np.broadcast_to(place, elements.shape)[inside] for place in places)
-        array[chosen] = elements[inside]
-        if not isinstance(base.type, SharedType) and self.tensor(base).written is not None:
-            written = self.tensor(base).written
-            assert written is not None
+        elements = in_memory_form(base.dtype, elements)
+        shape = np.broadcast_shapes(elements.shape, inside.shape)
+        inside = np.broadcast_to(inside, shape)
+        chosen = _chosen(places, inside)
+        if isinstance(base.type, SharedType):
+            watch = self.shared[base].watch
+            if watch is not None:
+                watch.write(Points(chosen), self.span)
+        elif (written := self.tensor(base).written) is not None:
             written[chosen] = True
+        array[chosen] = np.broadcast_to(elements, shape)[inside]
 
-    def _indexed(self, base: Value, indices: tuple[Array, ...]) -> tuple[Array, list[Array], NDArray[np.bool_]]:
+    def _indexed(self, base: Value, indices: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...], Array]:
         """The array of a base, index arrays that are safe to use on it, and where the indices were inside."""
-        indices = tuple(np.broadcast_arrays(*indices))
         shared = isinstance(base.type, SharedType)
         array = self.shared[base].array if shared else self.tensor(base).array
-        bounds = array.shape[1:] if shared else array.shape
-        inside = np.ones(indices[0].shape, np.bool_)
-        for index, bound in zip(indices, bounds, strict=True):
-            inside &= (index >= 0) & (index < bound)
-        places: list[Array] = [np.where(inside, index, 0) for index in indices]
         if shared:
-            rows = np.arange(self.count) if self.rows is None else self.rows
-            rows = rows.reshape(-1, *(1,) * (indices[0].ndim - 1))
-            places = [np.broadcast_arrays(rows, place)[0] for place in places[:1]] + places
-        return array, places, inside
+            indices = (self._all_rows().reshape(-1, *(1,) * (indices[0].ndim - 1)), *indices)
+        indices = tuple(np.broadcast_arrays(*indices))
+        inside = np.ones(indices[0].shape, np.bool_)
+        for index, bound in zip(indices, array.shape, strict=True):
+            inside &= (index >= 0) & (index < bound)
+        return array, tuple(np.where(inside, index, 0) for index in indices), inside
 
     def reinterpret(self, base: Value) -> None:
         result = self._result()
@@ -230,7 +249,7 @@ class BlockBatch:
 
     def allocate_shared(self) -> None:
         result = self._result()
-        self.shared[result] = SharedTile(result, self.total, watched=self.launch.report is not None)
+        self.shared[result] = SharedTile(result, self.total, self.launch.report)
 
     def _result(self) -> Value:
         assert self.result is not None, "the machine says whose result an instruction defines"
@@ -240,8 +259,8 @@ class BlockBatch:
         tile = self.shared[target.base]
         region = self.region(target)
         self._check_bounds(target, region)
-        if tile.watch is not None and self.launch.report is not None:
-            tile.watch.write(self.rows, region, self.span, self.launch.report, starts_copy=True)
+        if tile.watch is not None:
+            tile.watch.write(Box(self.rows, region), self.span, starts_copy=True)
         self.copies.start(self._all_rows(), tile, region, self.read(source), self.span)
 
     def commit(self) -> None:
@@ -317,14 +336,21 @@ class BlockBatch:
             )
             self._find("R003", f"reads over the edge of `{name}`: the elements outside are zero", outside, note=True)
         if tensor.written is not None:
-            missing = ~read(tensor.written, region, True, lasting=True)
-            self._find(
-                "R004",
-                f"reads elements of `{name}` that were never written",
-                missing,
-                earlier=window.base.span,
-                help=f"an `out` parameter starts without contents: write it first, or declare it `inout {name}`",
-            )
+            self._find_unwritten(window.base, ~read(tensor.written, region, True, lasting=True))
+
+    def _find_unwritten(self, base: Value, missing: Array) -> None:
+        self._find(
+            "R004",
+            f"reads elements of `{base.name}` that were never written",
+            missing,
+            earlier=base.span,
+            help=f"an `out` parameter starts without contents: write it first, or declare it `inout {base.name}`",
+        )
+
+
+def _chosen(places: tuple[Array, ...], inside: Array) -> tuple[Array, ...]:
+    """The index arrays of the elements inside, in row-major order."""
+    return tuple(np.broadcast_to(place, inside.shape)[inside] for place in places)
 
 
 def _lasting(base: Value) -> bool:

@@ -336,7 +336,7 @@ def _parse(name: str) -> DType:
         return _float(name, bits, exponent, mantissa, True, match[4])
     if match := _UNSIGNED_FLOAT.fullmatch(name):
         exponent, mantissa = int(match[1]), int(match[2])
-        return _float(name, exponent + mantissa, exponent, mantissa, False, match[3] or "fn")
+        return _float(name.removesuffix("fn"), exponent + mantissa, exponent, mantissa, False, match[3] or "fn")
     examples = [
         *_NAMED,
         "u4",
@@ -371,12 +371,15 @@ def _float(name: str, bits: int, exponent: int, mantissa: int, signed: bool, suf
         raise DTypeError(
             "D001", f"there is no format `{name}`", help="floats have 3 to 16 bits, 1 to 8 of them exponent"
         )
-    specials = suffix or ("finite" if bits < 8 else "fn" if (bits, exponent) == (8, 4) else "ieee")
-    if specials == "ieee" and (exponent < 2 or mantissa < 1):
-        if suffix:
+    default = "finite" if bits < 8 else "fn" if (bits, exponent) == (8, 4) else "ieee"
+    if exponent < 2 or mantissa < 1:
+        if suffix == "ieee":
             raise DTypeError("D001", f"`{name}` has no room for infinities and NaNs", help="leave out `ieee`")
-        specials = "fn" if mantissa + exponent > 1 else "finite"
-    return DType(name, bits, "float", exponent, mantissa, signed, specials)
+        if default == "ieee":
+            default = "fn" if mantissa + exponent > 1 else "finite"
+    # One format has one name: a suffix that says what the bare name means is left out.
+    known = name.removesuffix(default) if suffix == default else name
+    return DType(known, bits, "float", exponent, mantissa, signed, suffix or default)
 
 
 def _from_numpy(given: object) -> DType:

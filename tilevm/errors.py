@@ -149,12 +149,14 @@ def _underlined(title: str, marks: Sequence[tuple[Span, str, str]]) -> list[str]
     width = max(len(str(span.line)) for span, _, _ in marks)
     gutter = " " * width + " |"
     lines = [title.replace("  ", " " * (width + 1), 1), gutter]
-    for span, label, mark in sorted(marks, key=lambda m: (m[0].start, m[2] == "-")):
+    shown = 0
+    for span, label, mark in sorted(marks, key=lambda m: (m[0].line, m[2] == "-", m[0].start)):
         text = span.source.line(span.line)
-        shown = text.expandtabs(4)
         first = len(text[: span.column - 1].expandtabs(4))
         length = len(text[: span.column - 1 + max(1, span.end - span.start)].expandtabs(4)) - first
-        lines.append(f"{span.line:>{width}} | {shown}")
+        if span.line != shown:
+            lines.append(f"{span.line:>{width}} | {text.expandtabs(4)}")
+            shown = span.line
         lines.append(f"{gutter} {' ' * first}{mark * max(1, length)} {label}".rstrip())
     lines.append(gutter)
     return lines

@@ -15,6 +15,7 @@ each four threads further on. The accumulator of a tensor-core product of 16 by 
 
 so that element (9, 5), with digits 1 1 | 2 1, is in slot 3 of thread 6:
 
+>>> from tilevm.layout_constructors import local, spatial
 >>> C = local(2, 1) * spatial(8, 4) * local(1, 2)
 >>> print(C, C.place((9, 5)), C.at(6, 3))
 [16,8]{2:R2 8:T4 | 4:T1 2:R1} (6, 3) (9, 5)
@@ -35,7 +36,6 @@ nothing special.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from math import gcd, prod
 
 from tilevm import digits as radix
@@ -45,19 +45,7 @@ from tilevm.errors import LayoutError
 from tilevm.layout_map import LayoutMap
 from tilevm.xor_map import Xor
 
-__all__ = [
-    "Digit",
-    "Layout",
-    "Xor",
-    "column_local",
-    "column_major",
-    "column_spatial",
-    "local",
-    "rep",
-    "row_major",
-    "spatial",
-    "warps",
-]
+__all__ = ["Digit", "Layout", "Xor"]
 
 
 class Layout(LayoutMap):
@@ -71,6 +59,7 @@ class Layout(LayoutMap):
     Raises ``LayoutError`` L001 for a digit that makes no sense, L002 for a register layout that leaves out or repeats a
     thread or a slot, L003 for one that mixes registers and memory, L018 for a swizzle that would tear an element.
 
+    >>> from tilevm.layout_constructors import local, spatial
     >>> Layout([[(8, "T", 4)], [(4, "T", 1), (2, "R", 1)]]) == spatial(8, 4) * local(1, 2)
     True
     """
@@ -84,6 +73,7 @@ class Layout(LayoutMap):
         Raises ``LayoutError`` L003 for a register and a memory layout, L004 for two ranks, L023 for a swizzle that a
         product cannot keep.
 
+        >>> from tilevm.layout_constructors import local, row_major, spatial
         >>> print(local(4, 1) * spatial(8, 4), row_major(2) * row_major(3, width=6))
         [32,4]{4:R1 8:T4 | 4:T1} [6]{6:B6; 6 bits}
         """
@@ -104,6 +94,7 @@ class Layout(LayoutMap):
         Raises ``LayoutError`` L005 where there is none, showing the digits of both and where they first differ; L003,
         L004 and L023 as ``*`` does.
 
+        >>> from tilevm.layout_constructors import local, spatial
         >>> (local(4, 4) * spatial(8, 4)) / spatial(8, 4) == local(4, 4)
         True
         """
@@ -130,6 +121,7 @@ class Layout(LayoutMap):
     def ldiv(self, outer: Layout) -> Layout:
         """The layout X with ``outer * X == self``. Raises ``LayoutError`` as ``/`` does.
 
+        >>> from tilevm.layout_constructors import local, spatial
         >>> (local(4, 4) * spatial(8, 4)).ldiv(local(4, 4)) == spatial(8, 4)
         True
         """
@@ -163,6 +155,7 @@ class Layout(LayoutMap):
         The dimension stays, with size 1. Raises ``LayoutError`` L003 for a memory layout, L006 for a dimension that
         the layout has not.
 
+        >>> from tilevm.layout_constructors import local, spatial
         >>> print((spatial(8, 4) * local(1, 2)).reduce(1))
         [8,1]{8:T4 | 1; rep 4:T1}
         """
@@ -200,6 +193,7 @@ class Layout(LayoutMap):
 
         Raises ``LayoutError`` L006, and L021 for a dimension that is not of size 1.
 
+        >>> from tilevm.layout_constructors import spatial
         >>> print(spatial(8, 1).broadcast(1, 4))
         [8,4]{8:T1 | 4:-}
         """
@@ -212,6 +206,7 @@ class Layout(LayoutMap):
 
         Raises ``LayoutError`` L007 where the number of elements differs or a digit would have to be cut unevenly.
 
+        >>> from tilevm.layout_constructors import local, spatial
         >>> print(local(4, 6).reshape(2, 12), spatial(32).reshape(8, 4))
         [2,12]{2:R12 | 12:R1} [8,4]{8:T4 | 4:T1}
         """
@@ -229,6 +224,7 @@ class Layout(LayoutMap):
         Of a memory layout it is the layout relative to the first of these elements. Raises ``LayoutError`` L006, and
         L008 where a range is not a box of digits, would leave threads with nothing, or cuts a swizzled layout.
 
+        >>> from tilevm.layout_constructors import local
         >>> print(local(4, 2).slice(0, 2, 2))
         [2,2]{2:R2 | 2:R1}
         """
@@ -253,6 +249,7 @@ class Layout(LayoutMap):
 
         Both must be whole numbers of one tile in a row. Raises ``LayoutError`` L003, L006, and L009 where they are not.
 
+        >>> from tilevm.layout_constructors import local
         >>> print(local(2).concat(local(4), 0))
         [6]{6:R1}
         """
@@ -283,6 +280,7 @@ class Layout(LayoutMap):
         Raises ``LayoutError`` L003 for a memory layout, L012 where neighbouring slots are not whole new elements.
         Of two *given* layouts, ``tilevm.layout_view.check_view`` says whether one is a view of the other.
 
+        >>> from tilevm.layout_constructors import local, spatial
         >>> print((spatial(8, 4) * local(1, 3)).view(8, 6))
         [8,16]{8:T4 | 4:T1 4:R1}
         """
@@ -321,6 +319,7 @@ class Layout(LayoutMap):
 
         Raises ``LayoutError`` L003 for a register layout or one that has a width already, L023 for a swizzle.
 
+        >>> from tilevm.layout_constructors import column_major
         >>> print(column_major(4, 8).scaled(6))
         [4,8]{4:B6 | 8:B24; 6 bits}
         """
@@ -388,93 +387,5 @@ def _reach(xor: Xor) -> int:
 
 
 def _along(dim: int, rank: int, count: int) -> Layout:
-    """``local(1, ..., count, ..., 1)``."""
-    return local(*(count if axis == dim else 1 for axis in range(rank)))
-
-
-# Constructors
-
-
-@lru_cache(maxsize=4096)
-def _counted(axis: str, shape: tuple[int, ...], first_fastest: bool, scale: int, width: int) -> Layout:
-    """A layout of one digit a dimension that counts along an axis, the last or the first dimension fastest."""
-    dims: list[Digits] = []
-    for extent in shape if first_fastest else reversed(shape):
-        dims.append((Digit(extent, axis, scale),))
-        scale *= extent
-    return Layout._of(dims if first_fastest else reversed(dims), (), None, width)
-
-
-def local(*shape: int) -> Layout:
-    """All elements in the slots of one thread, row-major. Raises ``LayoutError`` L015 for a size below 1.
-
-    >>> print(local(2, 3))
-    [2,3]{2:R3 | 3:R1}
-    """
-    return _counted("R", checks.sizes("local", shape), False, 1, 0)
-
-
-def column_local(*shape: int) -> Layout:
-    """All elements in the slots of one thread, column-major: the first dimension changes fastest.
-
-    >>> print(column_local(2, 3))
-    [2,3]{2:R1 | 3:R2}
-    """
-    return _counted("R", checks.sizes("column_local", shape), True, 1, 0)
-
-
-def spatial(*shape: int) -> Layout:
-    """Each element in a thread of its own, threads counted row-major.
-
-    >>> print(spatial(8, 4))
-    [8,4]{8:T4 | 4:T1}
-    """
-    return _counted("T", checks.sizes("spatial", shape), False, 1, 0)
-
-
-def column_spatial(*shape: int) -> Layout:
-    """Each element in a thread of its own, threads counted column-major: the first dimension changes fastest.
-
-    >>> print(column_spatial(4, 8))
-    [4,8]{4:T1 | 8:T4}
-    """
-    return _counted("T", checks.sizes("column_spatial", shape), True, 1, 0)
-
-
-def warps(*shape: int) -> Layout:
-    """The same as ``spatial``, for the outermost factor: a grid of warps, each of which holds a tile of 32 threads.
-
-    >>> (warps(2, 2) * spatial(8, 4)).threads
-    128
-    """
-    return _counted("T", checks.sizes("warps", shape), False, 1, 0)
-
-
-def rep(count: int) -> Layout:
-    """``count`` threads that hold the same: of rank 0, so that it goes with any layout.
-
-    >>> print(rep(4) * local(1, 2), (rep(4) * local(1, 2)).threads)
-    [1,2]{1 | 2:R1; rep 4:T1} 4
-    """
-    (count,) = checks.sizes("rep", [count])
-    return Layout._of((), (Digit(count, "T", 1),), None, 0)
-
-
-def row_major(*shape: int, width: int = 1) -> Layout:
-    """Elements of ``width`` bits one after another in memory, the last dimension fastest.
-
-    >>> print(row_major(4, 8, width=6))
-    [4,8]{4:B48 | 8:B6; 6 bits}
-    """
-    (width,) = checks.sizes("row_major", [width])
-    return _counted("B", checks.sizes("row_major", shape), False, width, width)
-
-
-def column_major(*shape: int, width: int = 1) -> Layout:
-    """Elements of ``width`` bits one after another in memory, the first dimension fastest.
-
-    >>> print(column_major(4, 8, width=6))
-    [4,8]{4:B6 | 8:B24; 6 bits}
-    """
-    (width,) = checks.sizes("column_major", [width])
-    return _counted("B", checks.sizes("column_major", shape), True, width, width)
+    """``count`` slots along one dimension: ``local(1, ..., count, ..., 1)``."""
+    return Layout._of([(Digit(count, "R", 1),) if axis == dim else () for axis in range(rank)], (), None, 0)

@@ -1,6 +1,6 @@
 """Layouts as pictures: a grid of text, an SVG for notebooks and documents, and the bit matrix.
 
->>> from tilevm.layout import local, spatial
+>>> from tilevm.layout_constructors import local, spatial
 >>> print(grid(spatial(2, 2) * local(1, 2)))
        0    1    2    3
   0  0:0  0:1  1:0  1:1
@@ -113,7 +113,7 @@ def bit_matrix(layout: Layout) -> str:
     are bits of the place: ``t`` of the thread and ``r`` of the slot, or ``b`` of the offset in bits. The highest bits
     come first. Raises ``LayoutError`` L020 where the layout is not linear over GF(2).
 
-    >>> from tilevm.layout import local, spatial
+    >>> from tilevm.layout_constructors import local, spatial
     >>> print(bit_matrix(spatial(4, 1) * local(1, 2)))
         i1 i0 j0
     t1   1  .  .
@@ -145,7 +145,7 @@ def svg(layout: Layout, colour: str | None = None) -> str:
     wide) for memory; None takes ``thread`` or ``bank``. Raises ``LayoutError`` L003 for a colour that the kind of
     layout has not, L015 for another word, L024 for more than ``LARGEST_DRAWING`` elements.
 
-    >>> from tilevm.layout import spatial
+    >>> from tilevm.layout_constructors import spatial
     >>> svg(spatial(8, 4)).startswith("<svg")
     True
     """

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tilevm.layout import Layout, column_major, row_major
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_major, row_major
 
 __all__ = ["expression"]
 
@@ -23,7 +24,7 @@ Factor = tuple[str, int, int]
 def expression(layout: Layout) -> str | None:
     """The layout as a product of constructors; None for one that is no such product.
 
-    >>> from tilevm.layout import column_local, local, rep, spatial
+    >>> from tilevm.layout_constructors import column_local, local, rep, spatial
     >>> expression(column_local(2, 2) * spatial(8, 4) * local(1, 2))
     'column_local(2, 2) * spatial(8, 4) * local(1, 2)'
     >>> expression((spatial(8, 4) * local(1, 2)).reduce(1))

@@ -132,7 +132,7 @@ class LayoutMap:
     def owners(self, index: Sequence[int]) -> tuple[int, ...]:
         """Every thread that holds an element, in rising order. Raises as ``place`` does.
 
-        >>> from tilevm.layout import rep, spatial
+        >>> from tilevm.layout_constructors import rep, spatial
         >>> (rep(2) * spatial(4)).owners([1])
         (1, 5)
         """
@@ -146,7 +146,7 @@ class LayoutMap:
 
         Raises ``LayoutError`` L003 for a register layout, L010 for an index outside the shape.
 
-        >>> from tilevm.layout import row_major
+        >>> from tilevm.layout_constructors import row_major
         >>> row_major(4, 4, width=6).offset((1, 1))
         30
         """
@@ -171,7 +171,7 @@ class LayoutMap:
 
         Raises ``LayoutError`` L003 and L011 as ``at`` does. The array is made once and cannot be written.
 
-        >>> from tilevm.layout import spatial
+        >>> from tilevm.layout_constructors import spatial
         >>> spatial(2, 1).thread_slot_to_index().tolist()
         [[[0, 0]], [[1, 0]]]
         """
@@ -195,7 +195,7 @@ class LayoutMap:
     def bit_offsets(self) -> IndexArray:
         """``offset`` of every element, an array of the logical shape. Raises ``LayoutError`` L003 for registers.
 
-        >>> from tilevm.layout import row_major
+        >>> from tilevm.layout_constructors import row_major
         >>> row_major(2, 2, width=6).bit_offsets().tolist()
         [[0, 6], [12, 18]]
         """
@@ -241,7 +241,7 @@ class LayoutMap:
         where the thread is that of the first replica. Raises ``LayoutError`` L020 where the map is not linear over
         GF(2): sizes that are not powers of two, or strides that carry into each other.
 
-        >>> from tilevm.layout import column_local, local
+        >>> from tilevm.layout_constructors import column_local, local
         >>> local(2).f2().tolist(), column_local(2, 2).f2().tolist()
         ([[1]], [[0, 1], [1, 0]])
         """

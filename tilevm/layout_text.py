@@ -26,17 +26,8 @@ from typing import Any
 from tilevm.atoms import NAMESPACES
 from tilevm.digits import Digit
 from tilevm.errors import LayoutError, Source, Span, did_you_mean
-from tilevm.layout import (
-    Layout,
-    column_local,
-    column_major,
-    column_spatial,
-    local,
-    rep,
-    row_major,
-    spatial,
-    warps,
-)
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_local, column_major, column_spatial, local, rep, row_major, spatial, warps
 from tilevm.memory_pattern import COLUMN_MAJOR, ROW_MAJOR, MemoryPattern, blocks, packed, strides, swizzle
 from tilevm.xor_map import Xor
 

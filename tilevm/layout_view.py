@@ -24,7 +24,7 @@ def check_view(source: Layout, source_bits: int, target: Layout, target_bits: in
     Raises ``LayoutError`` L012, with a target layout that holds the right number of bits where there is one, and L003
     for a memory layout.
 
-    >>> from tilevm.layout import local, spatial
+    >>> from tilevm.layout_constructors import local, spatial
     >>> check_view(spatial(8, 4) * local(1, 3), 8, spatial(8, 4) * local(1, 4), 6)
     >>> check_view(spatial(8, 4) * local(1, 3), 8, spatial(8, 4) * local(1, 3), 6)
     Traceback (most recent call last):

@@ -54,18 +54,18 @@ class Batch(Protocol):
     def write(self, window: Window, elements: Array) -> None:
         """Writes raw elements of the window's shape; what lies outside of a tensor is left out."""
 
-    def update(self, window: Window, change: Callable[[Array], Array], *, atomic: bool = True) -> Array:
-        """Replaces each element of a window by ``change`` of it, one block after another; returns the old values.
+    def update(self, window: Window, change: Callable[[Array, int], Array]) -> Array:
+        """Replaces each element of a window by ``change`` of it, one block after another; returns the old ones, raw.
 
-        ``change`` is called once a block with values of the window's shape, and a second argument: the block's place
-        in the batch. Elements outside of the tensor read zero and are not written.
+        ``change`` is called once for each block, with the values of the window and the block's place in the batch.
+        Elements outside of a tensor read zero and are not written.
         """
 
     def gather(self, base: Value, indices: tuple[Array, ...], fill: Operand | None = None) -> Array:
         """One element of a tensor or shared tile for each index tuple, raw; ``fill`` or zero outside."""
 
     def scatter(self, base: Value, indices: tuple[Array, ...], elements: Array) -> None:
-        """Writes one element for each index tuple; outside nothing; of equal indices the last in row-major order stays."""
+        """Writes one element for each index tuple, outside none; of equal indices the last in row-major order stays."""
 
     def reinterpret(self, base: Value) -> None:
         """Makes the result of the current instruction a tensor over the packed bytes of the tensor ``base``."""
@@ -86,7 +86,7 @@ class Batch(Protocol):
         """All threads of the block have met: what was written before is seen after."""
 
     def fail(self, code: str, message: str, where: Array) -> None:
-        """Raises ``ExecutionError`` if any block of ``where`` (``bool[count]`` or ``bool[1]``) is true, and names it."""
+        """Raises ``ExecutionError`` if any block of ``where`` (``bool[count]`` or ``bool[1]``) is true; names it."""
 
     def note(self, code: str, message: str, where: Array) -> None:
         """In debug mode records a finding at the current instruction if any block of ``where`` is true."""

@@ -107,15 +107,18 @@ class Region:
 
 
 def read(base: NDArray[Any], region: Region, fill: Any, *, lasting: bool) -> Array:
-    """The region of an array that all blocks share, with the block axis first.
+    """The region of an array that all blocks share, with the block axis first; outside it is ``fill``, one element or
+    one for each block.
 
     The result is a view where that is possible and ``lasting`` says that the array will not change.
     """
     if region.inside(base.shape):
         window = _inside(base, region)
         return region.drop(window if lasting else window.copy())
-    result = np.full((region.blocks, *region.full_extents), fill, base.dtype)
-    for block, starts in enumerate(region.boxes()):
+    fill = np.reshape(fill, (-1, *(1,) * len(region.extents)))
+    result = np.empty((max(region.blocks, len(fill)), *region.full_extents), base.dtype)
+    result[...] = fill
+    for block, starts in enumerate(_repeated(region, len(result))):
         source, target = region.clipped(starts, base.shape)
         result[(block, *target)] = base[source]
     return region.drop(result)

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from tilevm import layout_checks as checks
 from tilevm.digits import Digit
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, column_major, local, row_major
+from tilevm.layout import Layout
+from tilevm.layout_constructors import column_major, local, row_major
 from tilevm.layout_expression import expression
 from tilevm.xor_map import Xor
 
@@ -162,7 +163,7 @@ def blocks(*extents: int) -> _Blocks:
     Raises ``LayoutError`` L015 for a size below 1; the product raises L003 for a memory layout, L016 for a shape that
     is no part of a block and for a layout with replicas or broadcasts.
 
-    >>> from tilevm.layout import spatial
+    >>> from tilevm.layout_constructors import spatial
     >>> pattern = blocks(2, 4) * (spatial(2, 2) * local(1, 2))
     >>> print(pattern, pattern.bind((4, 4), 3))
     blocks(2, 4) * spatial(2, 2) * local(1, 2) [4,4]{4:B12 | 4:B3; 3 bits}
@@ -175,7 +176,7 @@ def packed(order: Layout) -> MemoryPattern:
 
     Raises ``LayoutError`` L003 for a memory layout, L016 for replicas or broadcasts.
 
-    >>> from tilevm.layout import spatial
+    >>> from tilevm.layout_constructors import spatial
     >>> packed(spatial(4, 1)) == blocks(4, 1) * spatial(4, 1)
     True
     """

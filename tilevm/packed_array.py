@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -185,6 +184,8 @@ class PackedArray:
 
         Raises ``UsageError`` F002 where the file cannot be read, F003 where it is not such a file.
         """
+        import zipfile
+
         with file_errors(path, "read"):
             try:
                 with np.load(path, allow_pickle=False) as held:

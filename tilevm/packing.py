@@ -1,8 +1,13 @@
 """Packing: codes of any width as a dense bit stream, least significant bit first.
 
-Element i of b bits takes the bits [i·b, (i+1)·b) of the stream, bit j of which is bit j % 8 of byte j // 8; elements straddle
-bytes. Eight elements fill b bytes, so for b < 8 a group of eight codes is put together in one 64-bit word by three steps, each
-of which joins neighbours: eight codes of b bits, four of 2b, two of 4b, one of 8b.
+Element i of b bits takes the bits [i·b, (i+1)·b) of the stream, bit j of which is bit j % 8 of byte j // 8; elements
+straddle bytes. Below 8 bits, codes come one in a byte, and are moved together within lanes of 16, then 32, then 64 bits:
+
+    16 bits   0000 0bbb 0000 0aaa                        x - (x >> 8) · (2^8 - 2^b)
+    32 bits   0000 0000 00dd dccc 0000 0000 00bb baaa    x - (x >> 16) · (2^16 - 2^2b)
+
+A subtraction moves the upper half down to the lower one, whatever both hold. Lanes end where they hold whole bytes: one
+for 1, 2 and 4 bits, else b in a lane of 64, two of which then make 2b bytes.
 
 >>> pack([1, 2, 3, 4], 4).tolist(), unpack(pack([1, 2, 3, 4], 4), 4, 4).tolist()
 ([33, 67], [1, 2, 3, 4])
@@ -20,8 +25,13 @@ from tilevm.errors import DTypeError
 
 __all__ = ["pack", "pack_trits", "packed_bytes", "unpack", "unpack_trits"]
 
-GROUPS = 1 << 13
-"""Groups of eight codes that are worked on at a time, so that intermediate arrays stay in the cache."""
+BLOCK = 32
+"""Codes that make a whole number of the largest units below: 32 codes of b bits are 4b bytes, for b = 3 two of 6."""
+
+PART = 1 << 16
+"""Codes that are worked on at a time, so that intermediate arrays stay in the cache."""
+
+_WHOLE = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
 
 
 def packed_bytes(count: int, bits: int) -> int:
@@ -36,69 +46,57 @@ def packed_bytes(count: int, bits: int) -> int:
 def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:
     """Codes of ``bits`` bits (1 to 64) as a dense bit stream; an array of any shape is taken in row-major order.
 
-    What is left of the last byte is zero. Raises ``DTypeError`` D003 for a code that has more bits, D006 for another width.
+    What is left of the last byte is zero. Raises ``DTypeError`` D003 for a code that has more bits, D006 for another
+    width.
+
+    >>> pack([5, 3, 7], 3).tolist()      # 101, 011, 111: the third straddles two bytes
+    [221, 1]
     """
     _check_width(bits)
-    given = np.asarray(codes)
-    if given.dtype.kind not in "uib":
-        raise DTypeError("D003", f"codes are integers, not {given.dtype}")
-    flat = np.ascontiguousarray(given).reshape(-1)
-    if flat.size and (int(flat.max()) >= 1 << bits or int(flat.min()) < 0):
-        wrong = int(flat.max()) if int(flat.max()) >= 1 << bits else int(flat.min())
-        raise DTypeError("D003", f"{wrong} is not a code of {bits} bits: these are 0 … {(1 << bits) - 1}")
-    if bits % 8 == 0:
-        return flat.astype("<u8").view(np.uint8).reshape(-1, 8)[:, : bits // 8].reshape(-1) if bits not in _WHOLE else (
-            flat.astype(_WHOLE[bits]).view(np.uint8)
-        )
+    flat = _checked(codes, (1 << bits) - 1, f"{bits} bits")
+    if bits in _WHOLE:
+        return flat.astype(_WHOLE[bits], copy=bits == 8).view(np.uint8)
+    if bits == 1:
+        return np.packbits(flat.astype(np.uint8, copy=False), bitorder="little")
     if bits > 8:
-        return _pack_bits(flat, bits)
-    stream = np.zeros((-(-flat.size // 8), bits), np.uint8)
-    flat = flat.astype(np.uint8, copy=False)
-    whole = flat.size // 8
+        return _pack_wide(flat, bits)
+    narrow = flat.astype(np.uint8, copy=False)
+    blocks = -(-narrow.size // BLOCK)
+    stream = np.empty(blocks * BLOCK * bits // 8, np.uint8)
+    whole = narrow.size // BLOCK * BLOCK
     for part in _parts(whole):
-        words = flat[8 * part.start : 8 * part.stop].view("<u8")
-        stream[part] = _join(words, bits).view(np.uint8).reshape(-1, 8)[:, :bits]
-    if flat.size % 8:
-        last = np.zeros(8, np.uint8)
-        last[: flat.size % 8] = flat[8 * whole :]
-        stream[whole] = _join(last.view("<u8"), bits).view(np.uint8)[:bits]
-    return stream.reshape(-1)[: packed_bytes(flat.size, bits)]
+        _pack_part(narrow[part], bits, stream[part.start * bits // 8 : part.stop * bits // 8])
+    if whole < narrow.size:
+        _pack_part(_padded(narrow[whole:], BLOCK), bits, stream[whole * bits // 8 :])
+    return stream[: packed_bytes(narrow.size, bits)]
 
 
 def unpack(stream: ArrayLike, bits: int, count: int) -> NDArray[Any]:
     """The first ``count`` codes of a dense bit stream, in the smallest unsigned NumPy type that holds ``bits`` bits.
 
-    Raises ``DTypeError`` D006 for a width that is not 1 to 64, D007 for a stream that is too short.
+    Raises ``DTypeError`` D006 for a width that is not 1 to 64, D007 for a stream that is not of bytes or too short.
     """
     _check_width(bits)
     given = np.asarray(stream)
     if given.dtype != np.uint8:
         raise DTypeError("D007", f"packed data are bytes (uint8), not {given.dtype}")
     data = np.ascontiguousarray(given).reshape(-1)
-    if data.size < packed_bytes(count, bits):
-        raise DTypeError(
-            "D007", f"{count} codes of {bits} bits take {packed_bytes(count, bits)} bytes, but there are {data.size}"
-        )
+    needed = packed_bytes(count, bits)
+    if not 0 <= needed <= data.size:
+        raise DTypeError("D007", f"{count} codes of {bits} bits take {needed} bytes, but there are {data.size}")
     if bits in _WHOLE:
-        return data[: count * bits // 8].view(_WHOLE[bits]).astype(_WHOLE[bits][1:])
+        return data[:needed].view(_WHOLE[bits]).astype(_WHOLE[bits][1:])
+    if bits == 1:
+        return np.unpackbits(data[:needed], count=count, bitorder="little")
     if bits > 8:
-        return _unpack_bits(data, bits, count)
-    codes = np.empty(-(-count // 8) * 8, np.uint8)
-    whole = min(count // 8, data.size // bits)
-    words = np.zeros((min(GROUPS, max(whole, 1)), 8), np.uint8)
+        return _unpack_wide(data[:needed], bits, count)
+    codes = np.empty(-(-count // BLOCK) * BLOCK, np.uint8)
+    whole = count // BLOCK * BLOCK
     for part in _parts(whole):
-        own = words[: part.stop - part.start]
-        own[:, :bits] = data[bits * part.start : bits * part.stop].reshape(-1, bits)
-        codes[8 * part.start : 8 * part.stop] = _split(own.view("<u8").reshape(-1), bits).view(np.uint8)
-    if count > 8 * whole:
-        last = np.zeros(8, np.uint8)
-        rest = data[bits * whole : packed_bytes(count, bits)]
-        last[: rest.size] = rest
-        codes[8 * whole :] = _split(last.view("<u8"), bits).view(np.uint8)
+        _unpack_part(data[part.start * bits // 8 : part.stop * bits // 8], bits, codes[part])
+    if whole < count:
+        _unpack_part(_padded(data[whole * bits // 8 : needed], BLOCK * bits // 8), bits, codes[whole:])
     return codes[:count]
-
-
-_WHOLE = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
 
 
 def _check_width(bits: int) -> None:
@@ -106,52 +104,117 @@ def _check_width(bits: int) -> None:
         raise DTypeError("D006", f"an element has 1 to 64 bits, not {bits}")
 
 
-def _parts(groups: int) -> Iterator[slice]:
-    return (slice(start, min(start + GROUPS, groups)) for start in range(0, groups, GROUPS))
+def _checked(codes: ArrayLike, last: int, what: str) -> NDArray[Any]:
+    """Codes in a row, all of which are in 0 … last."""
+    given = np.asarray(codes)
+    if given.size == 0:
+        return np.zeros(0, np.uint8)
+    if given.dtype.kind not in "uib":
+        raise DTypeError("D003", f"codes are integers, not {given.dtype}")
+    for extreme in (int(given.max()), int(given.min()) if given.dtype.kind == "i" else 0):
+        if not 0 <= extreme <= last:
+            raise DTypeError("D003", f"{extreme} is not a code of {what}: these are 0 … {last}")
+    return np.ascontiguousarray(given).reshape(-1)
 
 
-def _masks(bits: int) -> list[tuple[np.uint64, np.uint64, np.uint64]]:
-    """For each step: by how much the odd neighbours move, and where the even and the odd ones lie before it."""
-    steps = []
-    for width, lane in ((bits, 8), (2 * bits, 16), (4 * bits, 32)):
-        ones = (1 << width) - 1
-        even = sum(ones << (2 * lane * place) for place in range(64 // (2 * lane)))
-        steps.append((np.uint64(lane - width), np.uint64(even), np.uint64(even << lane)))
-    return steps
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + PART, count)) for start in range(0, count, PART))
 
 
-def _join(words: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
-    """Eight codes, one in each byte of a word, moved together at its foot."""
-    for shift, even, odd in _masks(bits):
-        moved = words & odd
-        moved >>= shift
-        words = words & even
-        words |= moved
-    return words
+def _padded(data: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    return np.concatenate([data, np.zeros(size - data.size, np.uint8)])
 
 
-def _split(words: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
-    """The inverse of ``_join``."""
-    for shift, even, odd in reversed(_masks(bits)):
-        moved = words << shift
-        moved &= odd
-        words = words & even
-        words |= moved
-    return words
+# Two to seven bits
 
 
-def _pack_bits(flat: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Widths above 8 that are not whole bytes, bit by bit."""
-    planes = (flat.astype(np.uint64)[:, None] >> np.arange(bits, dtype=np.uint64)) & np.uint64(1)
-    return np.packbits(planes.astype(np.uint8).reshape(-1), bitorder="little")
+def _lanes(bits: int) -> list[tuple[int, int]]:
+    """Each size of a lane, with the bits that either half of it holds."""
+    sizes = {2: (16, 32), 4: (16,)}.get(bits, (16, 32, 64))
+    return [(size, bits << place) for place, size in enumerate(sizes)]
 
 
-def _unpack_bits(data: NDArray[np.uint8], bits: int, count: int) -> NDArray[Any]:
-    planes = np.unpackbits(data, count=count * bits, bitorder="little").reshape(count, bits)
-    codes = np.zeros(count, np.uint64)
-    for place in range(bits):
-        codes |= planes[:, place].astype(np.uint64) << np.uint64(place)
-    return codes.astype(np.uint16 if bits <= 16 else np.uint32 if bits <= 32 else np.uint64)
+def _pack_part(codes: NDArray[np.uint8], bits: int, stream: NDArray[np.uint8]) -> None:
+    lanes: NDArray[Any] = codes.copy()
+    for size, held in _lanes(bits):
+        lanes = lanes.view(f"<u{size // 8}")
+        upper = lanes >> (size // 2)
+        upper *= lanes.dtype.type((1 << (size // 2)) - (1 << held))
+        lanes -= upper
+    if bits in (2, 4):
+        stream[:] = lanes
+    else:
+        _store(lanes, bits, stream)
+
+
+def _unpack_part(stream: NDArray[np.uint8], bits: int, codes: NDArray[np.uint8]) -> None:
+    lanes: NDArray[Any] = codes
+    for size, held in reversed(_lanes(bits)):
+        if lanes is codes:
+            lanes = codes.view(f"<u{size // 8}")
+            lanes[:] = stream if bits in (2, 4) else _load(stream, bits)
+        lanes = lanes.view(f"<u{size // 8}")
+        upper = lanes >> held
+        upper *= lanes.dtype.type((1 << (size // 2)) - (1 << held))
+        lanes += upper
+
+
+def _store(words: NDArray[np.uint64], size: int, stream: NDArray[np.uint8]) -> None:
+    """Words that hold ``size`` bytes each, without gaps. Two are written at a time, by their first and last 8 bytes."""
+    if size < 4:
+        words, size = words[::2] | words[1::2] << (8 * size), 2 * size
+    even, odd = words[::2], words[1::2]
+    pairs = stream.reshape(-1, 2 * size)
+    pairs[:, :8].view("<u8")[:, 0] = even | odd << (8 * size)
+    pairs[:, -8:].view("<u8")[:, 0] = even >> (16 * size - 64) | odd << (64 - 8 * size)
+
+
+def _load(stream: NDArray[np.uint8], size: int) -> NDArray[np.uint64]:
+    """The inverse of ``_store``."""
+    if size < 4:
+        double = _load(stream, 2 * size)
+        return np.stack([double & ((1 << (8 * size)) - 1), double >> (8 * size)], axis=1).reshape(-1)
+    pairs = stream.reshape(-1, 2 * size)
+    words = np.empty((len(pairs), 2), np.uint64)
+    words[:, 0] = pairs[:, :8].view("<u8")[:, 0] & ((1 << (8 * size)) - 1)
+    words[:, 1] = pairs[:, -8:].view("<u8")[:, 0] >> (64 - 8 * size)
+    return words.reshape(-1)
+
+
+# More than eight bits: eight elements take a whole number of bytes
+
+
+def _pack_wide(flat: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    groups = np.zeros((-(-flat.size // 8), 8), np.uint64)
+    groups.reshape(-1)[: flat.size] = flat
+    stream = np.zeros((len(groups), bits), np.uint8)
+    for element in range(8):
+        for byte, shift in _bytes_of(element, bits):
+            moved = groups[:, element] << -shift if shift < 0 else groups[:, element] >> shift
+            stream[:, byte] |= moved.astype(np.uint8)
+    return stream.reshape(-1)[: packed_bytes(flat.size, bits)]
+
+
+def _unpack_wide(data: NDArray[np.uint8], bits: int, count: int) -> NDArray[Any]:
+    length = -(-count // 8)
+    stream = _padded(data, length * bits).reshape(length, bits)
+    storage = np.dtype(np.uint16 if bits <= 16 else np.uint32 if bits <= 32 else np.uint64)
+    groups = np.zeros((length, 8), storage)
+    for element in range(8):
+        for byte, shift in _bytes_of(element, bits):
+            held = stream[:, byte].astype(storage)
+            groups[:, element] |= held >> -shift if shift < 0 else held << shift
+    groups &= storage.type((1 << bits) - 1)
+    return groups.reshape(-1)[:count]
+
+
+def _bytes_of(element: int, bits: int) -> Iterator[tuple[int, int]]:
+    """The bytes of a group in which an element lies, and which bit of the element is the lowest of each byte."""
+    first = element * bits
+    return ((byte, 8 * byte - first) for byte in range(first // 8, (first + bits + 7) // 8))
+
+
+# Trits
 
 
 def pack_trits(codes: ArrayLike) -> NDArray[np.uint8]:
@@ -162,19 +225,30 @@ def pack_trits(codes: ArrayLike) -> NDArray[np.uint8]:
     >>> pack_trits([2, 0, 1, 0, 0, 1]).tolist()
     [11, 1]
     """
-    flat = np.asarray(codes).reshape(-1)
-    if flat.size and (int(flat.max()) > 2 or int(flat.min()) < 0):
-        raise DTypeError("D003", "codes of trit are 0, 1 and 2")
-    digits = np.zeros(-(-flat.size // 5) * 5, np.uint8)
-    digits[: flat.size] = flat
-    return (digits.reshape(-1, 5) * np.array([1, 3, 9, 27, 81], np.uint8)).sum(axis=1, dtype=np.uint8)
+    flat = _checked(codes, 2, "trit")
+    digits = _padded(flat.astype(np.uint8, copy=False), -(-flat.size // 5) * 5).reshape(-1, 5)
+    packed = digits[:, 4].copy()
+    for place in (3, 2, 1, 0):
+        packed *= np.uint8(3)
+        packed += digits[:, place]
+    return packed
 
 
 def unpack_trits(stream: ArrayLike, count: int) -> NDArray[np.uint8]:
-    """The inverse of ``pack_trits``. Raises ``DTypeError`` D007 for a stream that is too short or holds a byte above 242."""
-    data = np.asarray(stream, np.uint8).reshape(-1)
-    if 5 * data.size < count:
-        raise DTypeError("D007", f"{count} trits take {-(-count // 5)} bytes, but there are {data.size}")
+    """The first ``count`` trits of bytes of five, as codes.
+
+    Raises ``DTypeError`` D007 for a stream that is not of bytes, is too short or holds a byte above 242.
+    """
+    given = np.asarray(stream)
+    if given.dtype != np.uint8:
+        raise DTypeError("D007", f"packed data are bytes (uint8), not {given.dtype}")
+    data = given.reshape(-1)
+    needed = -(-count // 5)
+    if not 0 <= needed <= data.size:
+        raise DTypeError("D007", f"{count} trits take {needed} bytes, but there are {data.size}")
+    data = data[:needed]
     if data.size and int(data.max()) > 242:
         raise DTypeError("D007", f"a byte of five trits is 0 … 242, not {int(data.max())}")
-    return (data[:, None] // np.array([1, 3, 9, 27, 81], np.uint8) % 3).astype(np.uint8).reshape(-1)[:count]
+    digits = data[:, None] // np.array([1, 3, 9, 27, 81], np.uint8)
+    digits %= np.uint8(3)
+    return digits.reshape(-1)[:count]

@@ -271,7 +271,7 @@ class _Printer:
             return self.operand(held, typed)
         if role.kind == "window":
             return self.window(held)
-        if role.kind == "shape":
+        if role.kind in ("shape", "sizes"):
             return f"[{', '.join(map(str, held))}]"
         return _quoted(held) if role.kind == "text" else str(held)
 

@@ -9,7 +9,7 @@ Where a tile is linear over GF(2), the words that one request touches are a subs
 ``2 ** (rank(words) - rank(banks))`` passes. That depends on ``C`` alone, so ``C`` is searched for, column by column: a
 partial matrix already fixes the passes of the words that use no later column, which bounds the cost from below.
 
->>> from tilevm.layout import row_major
+>>> from tilevm.layout_constructors import row_major
 >>> tile = row_major(64, 64, width=16)
 >>> choice = synthesise_swizzle(tile, [chunk_rows(tile), ldmatrix_rows(tile)])
 >>> print(choice.xor, choice.actual, choice.ideal)
@@ -25,7 +25,8 @@ from itertools import product
 from tilevm import layout_checks as checks
 from tilevm.access import BANK_BITS, LARGEST_VECTOR, WARP, access, request_threads, vectorise
 from tilevm.errors import LayoutError
-from tilevm.layout import Layout, local, spatial
+from tilevm.layout import Layout
+from tilevm.layout_constructors import local, spatial
 from tilevm.xor_map import Xor, rank
 
 __all__ = [

@@ -37,7 +37,10 @@ class BlockIndex(Instruction):
 
 @instruction("grid_size")
 class GridSize(Instruction):
-    """``grid_size(axis)``: how many blocks (i32 scalar) the grid has along an axis; 1 along an axis that it lacks."""
+    """``grid_size(axis)``: how many blocks (i32 scalar) the grid has along an axis; 1 along an axis that it lacks.
+
+    Raises ``ProgramError`` T055 for another axis than 0, 1, 2.
+    """
 
     axis: int = attribute("axis")
 
@@ -104,7 +107,7 @@ def philox(counter: tuple[Array | int, ...], key: tuple[Array | int, ...]) -> tu
 
 @instruction("print", pure=False)
 class Print(Instruction):
-    """``print("text", values...)``: a line for each block: its index, the text, and the values as numbers."""
+    """``print("text", values...)``: a line for each block, in order: its index, the text, and the values as numbers."""
 
     text: str = attribute("text")
     values: tuple[Operand, ...] = operand(ANY, variadic=True, default=())

@@ -128,8 +128,10 @@ def _indices(batch: Batch, indices: tuple[Operand, ...]) -> tuple[Array, ...]:
 @instruction("gather")
 class Gather(Instruction):
     """``gather(base, indices..., fill=0)``: the elements of a tensor or a shared tile at index tiles of type ``i32`` or
-    ``i64``, one for each dimension, which broadcast. An index outside gives ``fill``, else zero, and a finding in debug
-    mode (R003).
+    ``i64``, one for each dimension, which broadcast.
+
+    An index outside gives ``fill``, a scalar of the elements' format; where none is given zero, and a note in debug
+    mode (R003). Raises ``ProgramError`` T041 for another number of indices, T042 for another format of them.
     """
 
     base: Value = operand(form="memory", group="elements")
@@ -148,7 +150,7 @@ class Scatter(Instruction):
     """``scatter(base, value, indices...)``: writes each element of a tile, or a scalar, to the place that index tiles
     give.
 
-    The value has the indices' common shape. An index outside is left out. Of equal indices within a block the last in
+    The value has the indices' common shape, else ``ProgramError`` T040; T041, T042 as for ``gather``. An index outside is left out. Of equal indices within a block the last in
     row-major order stays; between blocks the order is that of the block index.
     """
 

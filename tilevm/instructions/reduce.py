@@ -17,7 +17,6 @@ from tilevm.dtypes import I32, U32, DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, LOGIC, NUMBER, TRUTH, DTypeClass, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import any_in_block, register_type, rounded
-from tilevm.instructions.selection import maximum, minimum
 from tilevm.instructions.tiles import normalised_axis
 from tilevm.machine import Array, Batch
 from tilevm.values import Operand, TileType, Type
@@ -27,9 +26,8 @@ __all__ = ["All", "Any", "ArgMax", "ArgMin", "CumulativeSum", "Max", "Min", "Sca
 
 @dataclass(frozen=True)
 class _Reduction(Instruction):
-    """What reductions share; ``function`` reduces one axis of an array of values."""
+    """What reductions share."""
 
-    function: ClassVar[Callable[..., Array]]
     result: ClassVar[DType | None] = None
     """The format of the result where it is not that of the operand."""
 
@@ -53,7 +51,7 @@ class _Reduction(Instruction):
 
     def reduced(self, values: Array, axis: int) -> Array:
         """The values with one axis reduced, in the carrier of the result."""
-        return self.function(values, axis=axis)
+        raise AssertionError(f"{type(self).__name__} does not define reduced")
 
 
 @instruction("sum")
@@ -66,49 +64,67 @@ class Sum(_Reduction):
 
 @instruction("max")
 class Max(_Reduction):
-    """``max(x, axis=None)``: the largest number. NaNs are left out unless all are NaN; exact."""
+    """``max(x, axis=None)``: the largest number; 0.0 is above -0.0. NaNs are left out unless all are NaN; exact."""
 
     def reduced(self, values: Array, axis: int) -> Array:
-        return (np.fmax if values.dtype.kind == "f" else np.maximum).reduce(values, axis=axis)  # type: ignore[no-any-return]
+        return _extreme(values, axis, largest=True)
 
 
 @instruction("min")
 class Min(_Reduction):
-    """``min(x, axis=None)``: the smallest number. NaNs are left out unless all are NaN; exact."""
+    """``min(x, axis=None)``: the smallest number; -0.0 is below 0.0. NaNs are left out unless all are NaN; exact."""
 
     def reduced(self, values: Array, axis: int) -> Array:
-        return (np.fmin if values.dtype.kind == "f" else np.minimum).reduce(values, axis=axis)  # type: ignore[no-any-return]
+        return _extreme(values, axis, largest=False)
+
+
+def _extreme(values: Array, axis: int, *, largest: bool, running: bool = False) -> Array:
+    """The largest or smallest of the numbers along an axis, or (``running``) of those up to each one."""
+    # On integers fmax and fmin are maximum and minimum; of floats they leave NaNs out.
+    function = np.fmax if largest else np.fmin
+    result = np.asarray(function.accumulate(values, axis=axis) if running else function.reduce(values, axis=axis))
+    zeros = result == 0
+    if values.dtype.kind == "f" and zeros.any():
+        # NumPy leaves open which of 0.0 and -0.0 is taken: it is the one that is sought if any zero has that sign.
+        sought = (values == 0) & (np.signbit(values) != largest)
+        found = np.logical_or.accumulate(sought, axis=axis) if running else sought.any(axis=axis)
+        signed = np.where(found == largest, values.dtype.type(0.0), values.dtype.type(-0.0))
+        result = np.where(zeros, signed, result)
+    return result
 
 
 @instruction("any")
 class Any(_Reduction):
-    """``any(x, axis=None)``: whether any of the truth values (u1) is true."""
+    """``any(x, axis=None)``: whether any of the truth values (u1) along an axis, or of all, is true."""
 
-    function = staticmethod(np.any)
     x: Operand = operand(TRUTH, form="tile")
     axis: int | None = attribute("axis", default=None)
+
+    def reduced(self, values: Array, axis: int) -> Array:
+        return np.asarray(values.any(axis=axis))
 
 
 @instruction("all")
 class All(_Reduction):
-    """``all(x, axis=None)``: whether all of the truth values (u1) are true."""
+    """``all(x, axis=None)``: whether each of the truth values (u1) along an axis, or of all, is true."""
 
-    function = staticmethod(np.all)
     x: Operand = operand(TRUTH, form="tile")
     axis: int | None = attribute("axis", default=None)
+
+    def reduced(self, values: Array, axis: int) -> Array:
+        return np.asarray(values.all(axis=axis))
 
 
 @instruction("argmax")
 class ArgMax(_Reduction):
-    """``argmax(x, axis=None)``: the index (i32) of the largest number, the first of equal ones; with ``axis=None`` in
-    row-major order. NaNs are left out; where all are NaN it is 0.
+    """``argmax(x, axis=None)``: the index (i32) of the largest number, the first of equal ones, as 0.0 and -0.0 are;
+    with ``axis=None`` in row-major order. NaNs are left out; where all are NaN it is 0.
     """
 
     result = I32
 
     def reduced(self, values: Array, axis: int) -> Array:
-        lowest = -np.inf if values.dtype.kind == "f" else np.iinfo(values.dtype).min
-        return _first_of(values, maximum, lowest, axis)
+        return _first_of(values, np.fmax, axis)
 
 
 @instruction("argmin")
@@ -118,19 +134,13 @@ class ArgMin(_Reduction):
     result = I32
 
     def reduced(self, values: Array, axis: int) -> Array:
-        highest = np.inf if values.dtype.kind == "f" else np.iinfo(values.dtype).max
-        return _first_of(values, minimum, highest, axis)
+        return _first_of(values, np.fmin, axis)
 
 
-def _first_of(values: Array, better: Callable[[Array, Array], Array], worst: float | int, axis: int) -> Array:
+def _first_of(values: Array, better: np.ufunc, axis: int) -> Array:
     """The index of the first best value that is a number."""
-    best = (np.fmax if better is maximum else np.fmin) if values.dtype.kind == "f" else better
-    extreme = (
-        best.reduce(values, axis=axis, keepdims=True)
-        if isinstance(best, np.ufunc)
-        else ((np.maximum if better is maximum else np.minimum).reduce(values, axis=axis, keepdims=True))
-    )
-    return np.argmax(values == extreme, axis=axis).astype(np.int32)
+    best = better.reduce(values, axis=axis, keepdims=True)
+    return np.asarray(np.argmax(values == best, axis=axis).astype(np.int32))
 
 
 @instruction("cumsum")
@@ -154,14 +164,36 @@ class CumulativeSum(Instruction):
 
 _NUMBER_OR_TRUTH = DTypeClass("u1 or a number format with arithmetic", lambda d: NUMBER.accepts(d) or TRUTH.accepts(d))
 
-_SCANS: dict[str, tuple[DTypeClass, np.ufunc]] = {
-    "add": (NUMBER, np.add),
-    "multiply": (NUMBER, np.multiply),
-    "maximum": (NUMBER, np.maximum),
-    "minimum": (NUMBER, np.minimum),
-    "and": (LOGIC, np.bitwise_and),
-    "or": (LOGIC, np.bitwise_or),
-    "xor": (LOGIC, np.bitwise_xor),
+
+@dataclass(frozen=True)
+class _Scanned:
+    """An operation of ``scan``: what it takes, how it runs along the last axis, and what it starts with."""
+
+    accepts: DTypeClass
+    along: Callable[[Array], Array]
+    neutral: Callable[[DType], int | float | bool]
+
+
+def _accumulated(function: np.ufunc) -> Callable[[Array], Array]:
+    return lambda values: np.asarray(function.accumulate(values, axis=-1, dtype=values.dtype))
+
+
+def _lowest(dtype: DType) -> int | float:
+    return -np.inf if dtype.kind == "float" else dtype.min
+
+
+def _highest(dtype: DType) -> int | float:
+    return np.inf if dtype.kind == "float" else dtype.max
+
+
+_SCANS: dict[str, _Scanned] = {
+    "add": _Scanned(NUMBER, _accumulated(np.add), lambda dtype: 0),
+    "multiply": _Scanned(NUMBER, _accumulated(np.multiply), lambda dtype: 1),
+    "maximum": _Scanned(NUMBER, lambda values: _extreme(values, -1, largest=True, running=True), _lowest),
+    "minimum": _Scanned(NUMBER, lambda values: _extreme(values, -1, largest=False, running=True), _highest),
+    "and": _Scanned(LOGIC, _accumulated(np.bitwise_and), lambda dtype: -1 if dtype.signed else dtype.max),
+    "or": _Scanned(LOGIC, _accumulated(np.bitwise_or), lambda dtype: 0),
+    "xor": _Scanned(LOGIC, _accumulated(np.bitwise_xor), lambda dtype: 0),
 }
 
 
@@ -172,9 +204,9 @@ class Scan(Instruction):
 
     Operations are ``add multiply maximum minimum`` on numbers, ``and or xor`` on integers and u1. ``reverse`` starts
     from the end. ``exclusive`` leaves each element itself out, and starts with what changes nothing: 0, 1, the lowest
-    or the highest number, or all bits. f16 and bf16 combine in f32 and round each result once; integers wrap;
-    ``maximum`` and ``minimum`` leave NaNs out. Raises ``ProgramError`` T045 for an operation that the format does not
-    have.
+    or the highest number (an infinity for floats), or all bits. f16 and bf16 combine in f32 and round each result once;
+    integers wrap; ``maximum`` and ``minimum`` treat NaNs and zeros as ``max`` and ``min`` do. Raises ``ProgramError``
+    T045 for an operation that the format does not have.
     """
 
     x: Operand = operand(_NUMBER_OR_TRUTH, form="tile")
@@ -185,7 +217,7 @@ class Scan(Instruction):
 
     def infer(self) -> Type:
         normalised_axis("scan", self.axis, len(self.x.shape))
-        accepted, _ = _SCANS[self.operation]
+        accepted = _SCANS[self.operation].accepts
         if not accepted.accepts(self.x.dtype):
             raise ProgramError(
                 "T045",
@@ -199,35 +231,21 @@ class Scan(Instruction):
         along = np.moveaxis(values, 1 + self.axis % len(self.x.shape), -1)
         if self.reverse:
             along = along[..., ::-1]
-        function = _SCANS[self.operation][1]
-        if values.dtype.kind == "f" and self.operation in ("maximum", "minimum"):
-            function = np.fmax if self.operation == "maximum" else np.fmin
-        result = function.accumulate(along, axis=-1, dtype=values.dtype)
+        operation = _SCANS[self.operation]
+        result = operation.along(along)
         if self.exclusive:
-            first = np.full((*result.shape[:-1], 1), self.neutral(values.dtype), values.dtype)
+            first = np.full((*result.shape[:-1], 1), operation.neutral(self.x.dtype), values.dtype)
             result = np.concatenate([first, result[..., :-1]], axis=-1)
         if self.reverse:
             result = result[..., ::-1]
         return rounded(self.x.dtype, np.moveaxis(result, -1, 1 + self.axis % len(self.x.shape)))
 
-    def neutral(self, kind: np.dtype[np.generic]) -> int | float | bool:
-        """What the operation starts with."""
-        if self.operation in ("add", "or", "xor"):
-            return 0
-        if self.operation == "multiply":
-            return 1
-        if self.operation == "and":
-            return True if kind.kind == "b" else -1 if kind.kind == "i" else int(np.iinfo(kind).max)
-        if kind.kind == "f":
-            return -np.inf if self.operation == "maximum" else np.inf
-        return int(np.iinfo(kind).min if self.operation == "maximum" else np.iinfo(kind).max)
-
 
 @instruction("shuffle")
 class Shuffle(Instruction):
-    """``shuffle(x, index, axis)``: elements of any format taken along an axis: result[..., j, ...] = x[..., index[...,
-    j, ...], ...].
+    """``shuffle(x, index, axis)``: elements of any format taken along an axis, every bit kept.
 
+    result[..., j, ...] is x[..., index[..., j, ...], ...], where j and the index stand at the axis.
     ``index`` is an i32 tile of x's shape but along the axis, where it may have any extent. An index out of range takes
     the nearest element, and is a finding in debug mode (R012). Raises ``ProgramError`` T046 for an index of another
     shape.
@@ -243,8 +261,9 @@ class Shuffle(Instruction):
         if len(self.x.shape) != len(self.index.shape) or others[0] != others[1]:
             raise ProgramError(
                 "T046",
-                f"`shuffle` takes an index of shape {list(self.x.shape)} but along axis {axis}, not {list(self.index.shape)}",
+                f"`shuffle` of {list(self.x.shape)} along axis {axis} takes no index of shape {list(self.index.shape)}",
                 argument="index",
+                help="but along that axis the index has the shape of the tile",
             )
         return TileType(self.x.dtype, self.index.shape)
 

@@ -6,9 +6,7 @@ program that waits runs block by block in the interpreter, each until it ends or
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -39,7 +37,10 @@ WORD = DTypeClass("an integer of 16, 32 or 64 bits", lambda dtype: dtype.kind in
 
 @instruction("sync", pure=False)
 class Sync(Instruction):
-    """``sync()``: all threads of the block meet; what each wrote before, all see after. Reference: PTX ISA, bar.sync."""
+    """``sync()``: all threads of the block meet; what each wrote before, all see after.
+
+    Reference: PTX ISA, bar.sync.
+    """
 
     def infer(self) -> None:
         return None
@@ -66,9 +67,7 @@ class Fence(Instruction):
 
 @dataclass(frozen=True)
 class _Atomic(Instruction):
-    """Replaces each element of a window at once and gives the old ones; elements outside of a tensor read 0."""
-
-    change: ClassVar[Callable[[Array, Array], Array]]
+    """Replaces each element of a window, indivisibly, and gives the old ones; outside of a tensor they are 0."""
 
     target: Window = window(group="elements", writes=True)
     value: Operand = operand(NUMBER, group="elements")
@@ -80,48 +79,64 @@ class _Atomic(Instruction):
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.value)
 
-        def changed(old: Array, block: int) -> Array:
-            return rounded(self.target.dtype, self.change(old, values[block if len(values) > 1 else 0]))
+        def change(old: Array, block: int) -> Array:
+            return self.changed(old, values[block if len(values) > 1 else 0])
 
-        return batch.update(self.target, changed)
+        return batch.update(self.target, change)
+
+    def changed(self, old: Array, value: Array) -> Array:
+        """What one block makes of the elements: numbers that the format holds."""
+        raise AssertionError(f"{type(self).__name__} does not define changed")
 
 
 @instruction("atomic_add", pure=False)
 class AtomicAdd(_Atomic):
-    """``atomic_add(window, value)``: adds to each element, rounded to its format; integers wrap. Gives the old
-    elements.
+    """``atomic_add(window, value)``: adds a tile of the window's shape, or a scalar, to each element; gives the old
+    ones.
+
+    A sum is rounded to the format; integers wrap. Outside of a tensor the old element is 0 and nothing is written. So
+    it is for all atomics. Raises ``ProgramError`` T040 for a tile of another shape.
     """
 
-    change = staticmethod(np.add)
+    def changed(self, old: Array, value: Array) -> Array:
+        return rounded(self.target.dtype, np.asarray(old + value))
 
 
 @instruction("atomic_min", pure=False)
 class AtomicMin(_Atomic):
-    """``atomic_min(window, value)``: leaves the smaller of the two in each element. Gives the old elements."""
+    """``atomic_min(window, value)``: leaves the smaller number, as ``minimum`` has it, in each element; gives
+    the old ones.
+    """
 
-    change = staticmethod(minimum)
+    def changed(self, old: Array, value: Array) -> Array:
+        return minimum(old, value)
 
 
 @instruction("atomic_max", pure=False)
 class AtomicMax(_Atomic):
-    """``atomic_max(window, value)``: leaves the larger of the two in each element. Gives the old elements."""
+    """``atomic_max(window, value)``: leaves the larger number, as ``maximum`` has it, in each element; gives
+    the old ones.
+    """
 
-    change = staticmethod(maximum)
+    def changed(self, old: Array, value: Array) -> Array:
+        return maximum(old, value)
 
 
 @instruction("atomic_exchange", pure=False)
 class AtomicExchange(_Atomic):
-    """``atomic_exchange(window, value)``: writes the value to each element. Gives the old elements."""
+    """``atomic_exchange(window, value)``: writes the value to each element. Gives the old ones."""
 
-    @staticmethod
-    def change(old: Array, value: Array) -> Array:
+    def changed(self, old: Array, value: Array) -> Array:
         return np.broadcast_to(value, old.shape)
 
 
 @instruction("atomic_cas", pure=False)
 class AtomicCompareAndSwap(Instruction):
-    """``atomic_cas(window, compare, value)``: where an integer element equals ``compare`` writes ``value``. Gives the
-    old elements.
+    """``atomic_cas(window, compare, value)``: writes ``value`` to each element that equals ``compare``; gives the old
+    ones.
+
+    The elements are integers of 16, 32 or 64 bits. Raises ``ProgramError`` T040 for tiles of another shape than the
+    window's. Reference: PTX ISA, atom.cas.
     """
 
     target: Window = window(group="elements", writes=True)
@@ -136,11 +151,11 @@ class AtomicCompareAndSwap(Instruction):
     def evaluate(self, batch: Batch) -> Array:
         compare, value = batch.values(self.compare), batch.values(self.value)
 
-        def changed(old: Array, block: int) -> Array:
+        def change(old: Array, block: int) -> Array:
             expected, new = (each[block if len(each) > 1 else 0] for each in (compare, value))
             return np.where(old == expected, new, old)
 
-        return batch.update(self.target, changed)
+        return batch.update(self.target, change)
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,8 @@ class Acquire(_Flag):
     """``acquire(flag, value)``: waits until an element has a value; what its writer wrote before ``release`` is seen
     after.
 
-    If no block can go on, the launch ends with R009. Reference: PTX ISA, ld.acquire.
+    If no block can go on, the launch ends with R009. Raises ``ProgramError`` T054 for a window of more than one
+    element. Reference: PTX ISA, ld.acquire.
     """
 
     def ready(self, batch: Batch) -> bool:
@@ -177,8 +193,9 @@ class Acquire(_Flag):
 
 @instruction("release", pure=False)
 class Release(_Flag):
-    """``release(flag, value)``: writes a value to an element after all that the block wrote before. Reference: PTX ISA,
-    st.release.
+    """``release(flag, value)``: writes a value to an element after all that the block wrote before.
+
+    Raises ``ProgramError`` T054 for a window of more than one element. Reference: PTX ISA, st.release.
     """
 
     def evaluate(self, batch: Batch) -> None:

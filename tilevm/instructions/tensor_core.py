@@ -1,7 +1,7 @@
 """Matrix products of tiles: ``dot`` and ``dot_scaled``.
 
-Products are exact. Floats are added in ``f32`` (``f64`` in ``f64``), in an order that is not specified, as tensor cores
-do; integers are added in ``i32``, exactly, and wrap.
+Products of floats below ``f32`` are exact, and are added in ``f32`` in an order that is not specified, as tensor cores
+do; ``f32`` and ``f64`` are multiplied and added in their own format. Integers are exact, and wrap in ``i32``.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def _check_accumulator(call: str, acc: Operand, wanted: DType) -> None:
 
 
 def numbers(batch: Batch, factor: Operand) -> Array:
-    """A factor as numbers in which products are exact once they are multiplied in float64 or, below 12 bits of
-    mantissa, float32.
-    """
+    """The numbers of a factor or a scale: in the carrier of its format, or float32 where nothing is computed in it."""
     if factor.dtype.carrier is not None:
         return batch.values(factor)
     return factor.dtype.decode_to(batch.codes(factor), np.float32)
@@ -103,13 +101,10 @@ class Dot(Instruction):
         a, b, acc = numbers(batch, self.a), numbers(batch, self.b), batch.values(self.acc)
         if acc.dtype == np.int32:
             # Exact in float64: a sum of K products below 2^16 stays below 2^53 for every K that a tile can have.
-            product = np.matmul(a.astype(np.float64), b.astype(np.float64))
-            return (product.astype(np.int64) + acc).astype(np.int32)
-        product = np.matmul(a, b)
-        if product.shape[0] < acc.shape[0]:
-            return product + acc
-        product += acc
-        return product
+            exact: Array = np.matmul(a.astype(np.float64), b.astype(np.float64))
+            return (exact.astype(np.int64) + acc).astype(np.int32)
+        product: Array = np.matmul(a, b)
+        return np.add(product, acc, out=product) if len(product) >= len(acc) else product + acc
 
 
 @instruction("dot_scaled")
@@ -143,7 +138,8 @@ class DotScaled(Instruction):
     def evaluate(self, batch: Batch) -> Array:
         a = _scaled(numbers(batch, self.a), numbers(batch, self.a_scale), 2)
         b = _scaled(numbers(batch, self.b), numbers(batch, self.b_scale), 1)
-        return (np.matmul(a, b) + batch.values(self.acc)).astype(np.float32)
+        total: Array = np.matmul(a, b) + batch.values(self.acc)
+        return total.astype(np.float32)
 
 
 def _scaled(factor: Array, scale: Array, axis: int) -> Array:
