@@ -232,6 +232,12 @@ def test_formats_are_inferred_from_the_arrays(kernels: dict[str, tilevm.Kernel])
         )
 
 
+def test_format_has_one_name_however_it_is_written(kernels: dict[str, tilevm.Kernel]) -> None:
+    x = np.ones((2, 3), ml_dtypes.float8_e4m3fn)
+    for name in ("f8e4m3", "f8e4m3fn"):
+        assert kernels["copy"](x, T=name).dtype == x.dtype
+
+
 def test_two_arrays_that_disagree_about_a_format_are_refused(kernels: dict[str, tilevm.Kernel]) -> None:
     weights = PackedArray.from_codes(np.zeros((32, 4), np.uint8), "u4")
     error = refused("A012", lambda: kernels["matmul"](ones(2, 32, dtype=np.float16), weights, ones(1, 4)))

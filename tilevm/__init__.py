@@ -7,7 +7,8 @@
     layout  Layout  memory_pattern  MemoryPattern where each element lies
     TilevmError and its subclasses  explain       what goes wrong
 
-Importing tilevm needs NumPy only; the front end is loaded when the first program is.
+Importing tilevm needs NumPy only; the front end is loaded when the first program is. ``tilevm.layout`` and
+``tilevm.memory_pattern`` are the functions; the modules of these names are imported from, never reached as attributes.
 """
 
 from __future__ import annotations
@@ -27,10 +28,7 @@ from tilevm.errors import (
     explain,
 )
 from tilevm.layout import Layout
-from tilevm.layout_text import (
-    layout,
-    memory_pattern,
-)  # both hide a module of that name, which stays importable
+from tilevm.layout_text import layout, memory_pattern
 from tilevm.memory_pattern import MemoryPattern
 from tilevm.packed_array import PackedArray
 from tilevm.packing import pack, unpack

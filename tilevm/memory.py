@@ -87,7 +87,7 @@ class Region:
         columns = [start.tolist() if len(start) == count else start.tolist() * count for start in self.starts]
         return zip(*columns, strict=True) if columns else iter([()] * count)
 
-    def clipped(self, starts: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    def clipped(self, starts: tuple[int, ...], bounds: tuple[int, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """For one block: what of the base lies within the region, and where in the region it lies."""
         base, own = [], []
         for start, extent, bound in zip(starts, self.full_extents, bounds, strict=True):
@@ -165,7 +165,7 @@ def read_rows(base: Array, rows: Any, region: Region) -> Array:
         window = tuple(slice(start, start + extent) for start, extent in zip(starts, region.full_extents, strict=True))
         part = base[(slice(None), *window)]
         return region.drop(part.copy() if rows is None else part[rows])
-    chosen = range(len(base)) if rows is None else rows
+    chosen = _numbers(base, rows)
     result = np.empty((len(chosen), *region.full_extents), base.dtype)
     for place, (row, starts) in enumerate(zip(chosen, region.boxes(), strict=True)):
         source, target = region.clipped(starts, base.shape[1:])
@@ -180,18 +180,19 @@ def write_rows(base: Array, rows: Any, region: Region, elements: Any) -> None:
     if region.blocks == 1:
         (starts,) = region.boxes()
         window = tuple(slice(start, start + extent) for start, extent in zip(starts, region.full_extents, strict=True))
-        if rows is None:
-            base[(slice(None), *window)] = elements
-        else:
-            base[(np.asarray(rows), *window)] = elements
+        chosen: Any = slice(None) if rows is None else rows
+        base[(chosen, *window)] = elements
         return
-    chosen = range(len(base)) if rows is None else rows
-    for place, (row, starts) in enumerate(zip(chosen, region.boxes(), strict=True)):
+    for place, (row, starts) in enumerate(zip(_numbers(base, rows), region.boxes(), strict=True)):
         target, source = region.clipped(starts, base.shape[1:])
         if isinstance(elements, np.ndarray):
             base[(row, *target)] = elements[(place if len(elements) > 1 else 0, *source)]
         else:
             base[(row, *target)] = elements
+
+
+def _numbers(base: Array, rows: Any) -> list[int]:
+    return list(range(len(base))) if rows is None else [int(row) for row in rows]
 
 
 @dataclass(eq=False)

@@ -1,7 +1,7 @@
 """Packing: codes of any width as a dense bit stream, least significant bit first.
 
 Element i of b bits takes the bits [i·b, (i+1)·b) of the stream, bit j of which is bit j % 8 of byte j // 8; elements
-straddle bytes. Below 8 bits, codes come one in a byte, and are moved together within lanes of 16, then 32, then 64 bits:
+straddle bytes. Below 8 bits, codes come one in a byte, and are moved together in lanes of 16, then 32, then 64 bits:
 
     16 bits   0000 0bbb 0000 0aaa                        x - (x >> 8) · (2^8 - 2^b)
     32 bits   0000 0000 00dd dccc 0000 0000 00bb baaa    x - (x >> 16) · (2^16 - 2^2b)
@@ -16,7 +16,7 @@ for 1, 2 and 4 bits, else b in a lane of 64, two of which then make 2b bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,10 +25,12 @@ from tilevm.errors import DTypeError
 
 __all__ = ["pack", "pack_trits", "packed_bytes", "unpack", "unpack_trits"]
 
+Bytes: TypeAlias = NDArray[np.uint8]
+
 BLOCK = 32
 """Codes that make a whole number of the largest units below: 32 codes of b bits are 4b bytes, for b = 3 two of 6."""
 
-PART = 1 << 16
+PART = 1 << 17
 """Codes that are worked on at a time, so that intermediate arrays stay in the cache."""
 
 _WHOLE = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
@@ -64,10 +66,11 @@ def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:
     blocks = -(-narrow.size // BLOCK)
     stream = np.empty(blocks * BLOCK * bits // 8, np.uint8)
     whole = narrow.size // BLOCK * BLOCK
+    spare = (np.empty(PART, np.uint8), np.empty(PART, np.uint8))
     for part in _parts(whole):
-        _pack_part(narrow[part], bits, stream[part.start * bits // 8 : part.stop * bits // 8])
+        _pack_part(narrow[part], bits, stream[part.start * bits // 8 : part.stop * bits // 8], spare)
     if whole < narrow.size:
-        _pack_part(_padded(narrow[whole:], BLOCK), bits, stream[whole * bits // 8 :])
+        _pack_part(_padded(narrow[whole:], BLOCK), bits, stream[whole * bits // 8 :], spare)
     return stream[: packed_bytes(narrow.size, bits)]
 
 
@@ -92,10 +95,11 @@ def unpack(stream: ArrayLike, bits: int, count: int) -> NDArray[Any]:
         return _unpack_wide(data[:needed], bits, count)
     codes = np.empty(-(-count // BLOCK) * BLOCK, np.uint8)
     whole = count // BLOCK * BLOCK
+    spare = np.empty(PART, np.uint8)
     for part in _parts(whole):
-        _unpack_part(data[part.start * bits // 8 : part.stop * bits // 8], bits, codes[part])
+        _unpack_part(data[part.start * bits // 8 : part.stop * bits // 8], bits, codes[part], spare)
     if whole < count:
-        _unpack_part(_padded(data[whole * bits // 8 : needed], BLOCK * bits // 8), bits, codes[whole:])
+        _unpack_part(_padded(data[whole * bits // 8 : needed], BLOCK * bits // 8), bits, codes[whole:], spare)
     return codes[:count]
 
 
@@ -134,35 +138,36 @@ def _lanes(bits: int) -> list[tuple[int, int]]:
     return [(size, bits << place) for place, size in enumerate(sizes)]
 
 
-def _pack_part(codes: NDArray[np.uint8], bits: int, stream: NDArray[np.uint8]) -> None:
-    lanes: NDArray[Any] = codes.copy()
-    for size, held in _lanes(bits):
-        lanes = lanes.view(f"<u{size // 8}")
-        upper = lanes >> (size // 2)
-        upper *= lanes.dtype.type((1 << (size // 2)) - (1 << held))
-        lanes -= upper
+def _pack_part(codes: Bytes, bits: int, stream: Bytes, spare: tuple[Bytes, Bytes]) -> None:
+    held: NDArray[Any] = codes
+    for size, width in _lanes(bits):
+        lanes, upper = (each[: codes.size].view(f"<u{size // 8}") for each in spare)
+        np.right_shift(held.view(lanes.dtype), size // 2, out=upper)
+        np.multiply(upper, (1 << (size // 2)) - (1 << width), out=upper)
+        np.subtract(held.view(lanes.dtype), upper, out=lanes)
+        held = lanes
     if bits in (2, 4):
-        stream[:] = lanes
+        stream[:] = held
     else:
-        _store(lanes, bits, stream)
+        _store(held, bits, stream)
 
 
-def _unpack_part(stream: NDArray[np.uint8], bits: int, codes: NDArray[np.uint8]) -> None:
-    lanes: NDArray[Any] = codes
-    for size, held in reversed(_lanes(bits)):
-        if lanes is codes:
-            lanes = codes.view(f"<u{size // 8}")
-            lanes[:] = stream if bits in (2, 4) else _load(stream, bits)
-        lanes = lanes.view(f"<u{size // 8}")
-        upper = lanes >> held
-        upper *= lanes.dtype.type((1 << (size // 2)) - (1 << held))
-        lanes += upper
+def _unpack_part(stream: Bytes, bits: int, codes: Bytes, spare: Bytes) -> None:
+    lanes = _lanes(bits)
+    held = codes.view(f"<u{lanes[-1][0] // 8}")
+    held[:] = stream if bits in (2, 4) else _load(stream, bits)
+    for size, width in reversed(lanes):
+        held = held.view(f"<u{size // 8}")
+        upper = spare[: codes.size].view(held.dtype)
+        np.right_shift(held, width, out=upper)
+        np.multiply(upper, (1 << (size // 2)) - (1 << width), out=upper)
+        np.add(held, upper, out=held)
 
 
 def _store(words: NDArray[np.uint64], size: int, stream: NDArray[np.uint8]) -> None:
     """Words that hold ``size`` bytes each, without gaps. Two are written at a time, by their first and last 8 bytes."""
     if size < 4:
-        words, size = words[::2] | words[1::2] << (8 * size), 2 * size
+        words, size = words[::2] | words[1::2] << np.uint64(8 * size), 2 * size
     even, odd = words[::2], words[1::2]
     pairs = stream.reshape(-1, 2 * size)
     pairs[:, :8].view("<u8")[:, 0] = even | odd << (8 * size)

@@ -3,13 +3,14 @@ scales codes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilevm.dtypes import ROUNDINGS, U32, DType, cast_codes
-from tilevm.errors import LayoutError, ProgramError
+from tilevm.errors import LayoutError, ProgramError, Related
 from tilevm.instruction import ANY, FLOAT, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import register_type, rounded
 from tilevm.instructions.tiles import check_register_layout
@@ -17,7 +18,7 @@ from tilevm.layout import Layout
 from tilevm.layout_view import check_view
 from tilevm.machine import Array, Batch
 from tilevm.packing import pack, unpack
-from tilevm.values import Operand, TileType, Type
+from tilevm.values import Operand, TileType, Type, Value
 
 __all__ = ["Cast", "Dequantize", "View"]
 
@@ -104,9 +105,22 @@ class View(Instruction):
     def infer(self) -> Type:
         source = self._source()
         target = check_register_layout(self.spelling, self.layout, self.layout.shape)
-        check_view(source, self.x.dtype.bits, target, self.dtype.bits)
+        try:
+            check_view(source, self.x.dtype.bits, target, self.dtype.bits)
+        except LayoutError as error:
+            raise self._placed(error, source, target) from None
         source.thread_slot_to_flat()
         return TileType(self.dtype, target.shape, target)
+
+    def _placed(self, error: LayoutError, source: Layout, target: Layout) -> LayoutError:
+        """The error with the bits of a thread before and after, and the place where the tile was defined."""
+        before, after = (
+            f"{layout.slots} x {dtype} = {layout.slots * dtype.bits} bits in each thread"
+            for layout, dtype in ((source, self.x.dtype), (target, self.dtype))
+        )
+        place = self.x.span if isinstance(self.x, Value) else None
+        related = () if place is None else (Related(place, before),)
+        return LayoutError.of(replace(each, label=after, related=related) for each in error.diagnostics)
 
     def evaluate(self, batch: Batch) -> Array:
         codes = batch.codes(self.x)

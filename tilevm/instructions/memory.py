@@ -150,8 +150,9 @@ class Scatter(Instruction):
     """``scatter(base, value, indices...)``: writes each element of a tile, or a scalar, to the place that index tiles
     give.
 
-    The value has the indices' common shape, else ``ProgramError`` T040; T041, T042 as for ``gather``. An index outside is left out. Of equal indices within a block the last in
-    row-major order stays; between blocks the order is that of the block index.
+    The value has the indices' common shape. An index outside is left out. Of equal indices within a block the last in
+    row-major order stays; between blocks the order is that of the block index. Raises ``ProgramError`` T013 for an
+    input, T040 for a value of another shape, T041 and T042 as ``gather``.
     """
 
     base: Value = operand(form="memory", group="elements")
