@@ -257,7 +257,7 @@ OPERATIONS = {
 def test_scans(format: DType, operation: str) -> None:
     combine, neutral = OPERATIONS[operation]
     logic = operation in ("and", "or", "xor")
-    if logic == (format.kind == "float") or (format is U1 and not logic):
+    if (format.kind == "float") if logic else (format is U1):
         refused("T045", lambda x: Scan(x, 0, operation), Given(format, np.ones((1, 4))))
         return
     if operation == "multiply" and format.kind == "float":

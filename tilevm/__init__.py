@@ -7,12 +7,13 @@
     layout  Layout  memory_pattern  MemoryPattern where each element lies
     TilevmError and its subclasses  explain       what goes wrong
 
-Importing tilevm needs NumPy only; the front end is loaded when the first program is. ``tilevm.layout`` and
+Importing tilevm needs NumPy only; the rest is loaded when it is first asked for. ``tilevm.layout`` and
 ``tilevm.memory_pattern`` are the functions; the modules of these names are imported from, never reached as attributes.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tilevm.dtypes import DType, codebook, dtype
@@ -30,12 +31,12 @@ from tilevm.errors import (
 from tilevm.layout import Layout
 from tilevm.layout_text import layout, memory_pattern
 from tilevm.memory_pattern import MemoryPattern
-from tilevm.packed_array import PackedArray
-from tilevm.packing import pack, unpack
-from tilevm.quantization import QuantizedTensor, quantize
-from tilevm.report import Report
 
 if TYPE_CHECKING:
+    from tilevm.packed_array import PackedArray
+    from tilevm.packing import pack, unpack
+    from tilevm.quantization import QuantizedTensor, quantize
+    from tilevm.report import Report
     from tilevm.runtime.kernel import Kernel, Module, kernel, load
 
 __all__ = [
@@ -70,15 +71,22 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LOADED_LATE = ("Kernel", "Module", "kernel", "load")
+_LOADED_LATE = {
+    **dict.fromkeys(("Kernel", "Module", "kernel", "load"), "tilevm.runtime.kernel"),
+    **dict.fromkeys(("QuantizedTensor", "quantize"), "tilevm.quantization"),
+    **dict.fromkeys(("pack", "unpack"), "tilevm.packing"),
+    "PackedArray": "tilevm.packed_array",
+    "Report": "tilevm.report",
+}
+"""What is imported when it is first asked for, so that ``import tilevm`` costs little more than NumPy's import."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LOADED_LATE:
-        from tilevm.runtime import kernel as module
-
-        return getattr(module, name)
-    raise AttributeError(f"module 'tilevm' has no attribute {name!r}")
+    if name not in _LOADED_LATE:
+        raise AttributeError(f"module 'tilevm' has no attribute {name!r}")
+    found = getattr(import_module(_LOADED_LATE[name]), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,120 @@
+"""Places of blocks, random numbers, printing and refusing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from batches import Given, evaluate, oracle
+from bench import Bench
+
+from tilevm.dtypes import BF16, F16, F32, I32, I64, U1, U32, dtype
+from tilevm.errors import ExecutionError, ProgramError
+from tilevm.instructions.control import Assert, BlockIndex, GridSize, Print, Random, Trap, philox
+from tilevm.values import Literal, ScalarType, TileType
+
+U64 = dtype("u64")
+
+
+@oracle(BlockIndex, GridSize)
+@pytest.mark.parametrize("grid", [(5,), (3, 4), (2, 3, 4), (1, 4, 1)])
+def test_blocks_are_numbered_in_row_major_order(grid: tuple[int, ...]) -> None:
+    bench = Bench(*grid)
+    places = list(np.ndindex(grid))
+    for axis in range(3):
+        index = np.broadcast_to(bench.run(BlockIndex(axis)), (len(places),))
+        assert index.tolist() == [place[axis] if axis < len(grid) else 0 for place in places]
+        assert bench.run(GridSize(axis)).tolist() == [grid[axis] if axis < len(grid) else 1]
+    assert BlockIndex(0).check() == GridSize(2).check() == ScalarType(I32)
+
+
+@pytest.mark.parametrize("cls", [BlockIndex, GridSize])
+@pytest.mark.parametrize("axis", [-1, 3])
+def test_a_grid_has_three_axes(cls: Any, axis: int) -> None:
+    with pytest.raises(ProgramError) as caught:
+        cls(axis).check()
+    assert caught.value.code == "T055"
+
+
+KNOWN_ANSWERS = [
+    ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+    ("ffffffff ffffffff ffffffff ffffffff", "ffffffff ffffffff", "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+    ("243f6a88 85a308d3 13198a2e 03707344", "a4093822 299f31d0", "d16cfe09 94fdcceb 5001e420 24126ea1"),
+]
+"""Counter, key and result: kat_vectors of the Random123 library."""
+
+
+@pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
+def test_philox_gives_the_known_answers(counter: str, key: str, expected: str) -> None:
+    words = philox(*(tuple(int(word, 16) for word in text.split()) for text in (counter, key)))
+    assert [f"{int(word):08x}" for word in words] == expected.split()
+
+
+def philox_word(offset: int, seed: int) -> int:
+    """The first word of Philox4x32-10 in Python integers."""
+    x, key = [offset % 2**32, 0, 0, 0], [seed % 2**32, 0]
+    for _ in range(10):
+        first, second = x[0] * 0xD2511F53, x[2] * 0xCD9E8D57
+        x = [second >> 32 ^ x[1] ^ key[0], second % 2**32, first >> 32 ^ x[3] ^ key[1], first % 2**32]
+        key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
+    return x[0]
+
+
+@oracle(Random)
+def test_random_numbers_are_a_function_of_place_seed_and_offset() -> None:
+    found = evaluate(lambda seed: Random((2, 3), seed), Given(I32, [0, 7, -1]))
+    assert found.tolist() == [
+        [[philox_word(3 * row + column, seed) for column in range(3)] for row in range(2)] for seed in (0, 7, -1)
+    ]
+    found = evaluate(lambda seed, offset: Random((4,), seed, offset), Given(U64, [2**32 + 5]), Given(I64, [-2, 2**32]))
+    assert found.tolist() == [[philox_word(start + place, 5) for place in range(4)] for start in (-2, 0)]
+    assert evaluate(lambda: Random((3,), Literal(9, I32), Literal(2**31 - 1, I32))).tolist() == [
+        [philox_word(2**31 - 1 + place, 9) for place in range(3)]
+    ]
+    assert Random((2, 3), Literal(0, I32)).check() == TileType(U32, (2, 3))
+    assert evaluate(lambda: Random((), Literal(0, I32))).tolist() == [0x6627E8D5]
+
+
+@oracle(Print)
+def test_print_writes_a_line_for_each_block_in_order() -> None:
+    bench = Bench(2, 2)
+    index = bench.value(I32, [10, 11, 12, 13])
+    tile = bench.value(F16, [[1.5, -0.0, math.inf]])
+    bench.run(Print("x =", (index, tile)))
+    assert bench.lines == [
+        f"block ({row}, {column}): x = {10 + 2 * row + column} [ 1.5, -0. ,  inf]" for row, column in np.ndindex(2, 2)
+    ]
+    bench.lines.clear()
+    bench.run(Print("codes", (bench.value(dtype("f4e2m1"), [[1, 15]]), bench.value(U1, [True]), Literal(2.0, F32))))
+    assert bench.lines == [f"block ({row}, {column}): codes [ 0.5, -6. ] True 2.0" for row, column in np.ndindex(2, 2)]
+    bench.lines.clear()
+    bench.run(Print("here"))
+    assert bench.lines[0] == "block (0, 0): here"
+    assert len(bench.lines) == 4
+
+
+@oracle(Assert)
+def test_assert_names_the_blocks_that_fail() -> None:
+    bench = Bench(3, 2)
+    bench.run(Assert(bench.value(U1, [[True, True]]), "fine"))
+    tile = np.ones((6, 4), bool)
+    tile[1, 2] = tile[4, 0] = False
+    with pytest.raises(ExecutionError, match=r"assertion failed: x is big, in block \(0, 1\), \(2, 0\)$") as caught:
+        bench.run(Assert(bench.value(U1, tile), "x is big"))
+    assert caught.value.code == "R013"
+    with pytest.raises(ExecutionError, match=r"assertion failed, in block \(0, 0\), \(0, 1\), \(1, 0\) and 3 more"):
+        bench.run(Assert(Literal(False, U1)))
+    with pytest.raises(ProgramError):
+        Assert(bench.value(BF16, [1.0])).check()
+
+
+@oracle(Trap)
+def test_trap_ends_the_launch() -> None:
+    bench = Bench(2)
+    with pytest.raises(ExecutionError, match=r"trap: no such case, in block \(0\), \(1\)") as caught:
+        bench.run(Trap("no such case"))
+    assert caught.value.code == "R014"
+    with pytest.raises(ExecutionError, match=r"trap, in block \(1\)"):
+        Trap().evaluate(bench.batch.part(np.array([1])))
