@@ -12,11 +12,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import click
 import numpy as np
@@ -24,21 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 import tilevm
+from benchmarks.timing import in_turns
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-ROUNDS = 7
-
-
-def in_turns(*tasks: Callable[[], object]) -> list[float]:
-    """The median seconds of each task, run one after another in rounds after a first one that does not count."""
-    times: list[list[float]] = [[] for _ in tasks]
-    for round_number in range(ROUNDS + 1):
-        for task, kept in zip(tasks, times, strict=True):
-            start = time.perf_counter()
-            task()
-            if round_number:
-                kept.append(time.perf_counter() - start)
-    return [median(kept) for kept in times]
 
 
 def small_matmul() -> dict[str, float]:

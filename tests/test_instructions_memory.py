@@ -65,7 +65,17 @@ def windows(rows: list[int], columns: list[int], extents: tuple[int, int]) -> An
 
 
 OFFSETS = [([0], [0]), ([2], [3]), ([0, 2, 4], [1]), ([1], [0, 1, 2]), ([3, 0, 1], [0, 5, 2]), ([0, 2, 4], [0, 0, 0])]
-OUTSIDE = [([-1], [0]), ([4], [6]), ([-2, 0, 5], [1]), ([0, 1, 2], [-3, 5, 20]), ([-9], [0]), ([99, -99, 0], [0])]
+OUTSIDE = [
+    ([-3], [0]),
+    ([0], [-4]),
+    ([0, -3, 1], [-4, 0, 1]),
+    ([-1], [0]),
+    ([4], [6]),
+    ([-2, 0, 5], [1]),
+    ([0, 1, 2], [-3, 5, 20]),
+    ([-9], [0]),
+    ([99, -99, 0], [0]),
+]
 
 
 @oracle(Load)
@@ -135,6 +145,19 @@ def test_load_fills_what_lies_outside_block_by_block() -> None:
     refused("T008", Load(window, bench.value(F16, [[7, 8]])))
     codes = bench.tensor(dtype("u4"), [1, 2])
     assert bench.run(Load(bench.window(codes, (1, 3)), Literal(15, dtype("u4")))).tolist() == [[2, 15, 15]]
+
+
+@pytest.mark.parametrize("memory", ["tensor", "shared"])
+@pytest.mark.parametrize("offsets", [0, [0, 1]])
+def test_a_loaded_tile_does_not_change_when_its_memory_does(memory: str, offsets: Any) -> None:
+    bench = Bench(2)
+    base = bench.tensor(F32, [1, 2, 3]) if memory == "tensor" else bench.shared(F32, [[1, 2, 3]] * 2)
+    window = bench.window(base, (offsets, 2))
+    found = bench.run(Load(window))
+    bench.run(Store(bench.window(base, (0, 3)), Literal(9.0, F32)))
+    starts = offsets if isinstance(offsets, list) else [0] * len(found)
+    assert found.tolist() == [[start + 1, start + 2] for start in starts]
+    assert (bench.contents(base) == 9).all()
 
 
 @oracle(Shared)
@@ -371,6 +394,20 @@ def test_blocks_that_went_apart_have_groups_of_their_own() -> None:
     assert bench.contents(s).tolist() == [[10, 10], [20, 0], [30, 30]]
     bench.run(Wait(0))
     assert bench.contents(s).tolist() == [[10, 10], [20, 20], [30, 30]]
+
+
+def test_a_commit_closes_no_group_of_other_blocks() -> None:
+    bench = Bench(2)
+    x, s = bench.tensor(I32, [10, 20], "in"), bench.shared(I32, np.zeros((2, 1)))
+    first, second = bench.batch.part(np.array([0])), bench.batch.part(np.array([1]))
+    CopyAsync(bench.window(s, 0), bench.window(x, [0, 1])).evaluate(first)
+    Commit().evaluate(first)
+    for _ in range(3):
+        Commit().evaluate(second)
+    Wait(1).evaluate(first)
+    assert bench.contents(s).tolist() == [[0], [0]]
+    Wait(0).evaluate(first)
+    assert bench.contents(s).tolist() == [[10], [0]]
 
 
 def test_copy_async_and_wait_refuse_what_does_not_fit() -> None:

@@ -76,10 +76,6 @@ class BlockBatch:
         """Sets a value: an array with the block axis first, in either form."""
         self._arrays[value] = array
 
-    def forget(self, value: Value) -> None:
-        """Lets go of a value that nothing reads any more."""
-        self._arrays.pop(value, None)
-
     def raw(self, operand: Operand) -> Array:
         if isinstance(operand, Literal):
             return _literal(operand)

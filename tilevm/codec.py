@@ -1,24 +1,23 @@
 """Encoding and decoding: between numbers and the codes of a format, for whole arrays.
 
-There is one exact algorithm for all floats: scale a number so that the format's quantum at its magnitude is 1, round it to an
-integer, and place exponent and mantissa into the code. It works in ``float64``, where every step but the rounding is exact.
-
-Formats of at most 8 bits are fast by tables, which that algorithm fills once. To encode, a number is cut to the upper 17 or 18
-bits of its ``float32`` form, the last of which says whether anything was cut off (rounding *to odd*): all numbers with the
-same upper bits lie between the same two neighbours on the same side of their middle, so they share one code. To decode to ``float32``, two
-codes are looked up at a time, in a table of 65,536 pairs.
+``tilevm.codec_exact`` rounds ``float64`` numbers to any format. Formats of at most 8 bits are fast by tables, which it
+fills once. To encode, a number is cut to the upper 17 or 18 bits of its ``float32`` form, the last of which says
+whether anything was cut off (rounding *to odd*): all numbers with the same upper bits lie between the same two
+neighbours on the same side of their middle, so they share one code. To decode to ``float32``, two codes are looked up
+at a time, in a table of 65,536 pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.dtypes import BF16, F16, ROUNDINGS, DType, Random
+from tilevm.codec_exact import encode_exactly, round_wide_integers
+from tilevm.dtypes import BF16, F16, ROUNDINGS, TF32, DType, Random
 from tilevm.errors import DTypeError, did_you_mean
 
 __all__ = ["cast", "decode", "encode", "round_to", "to_codes", "to_values"]
@@ -58,6 +57,7 @@ def _values(dtype: DType, target: np.dtype[Any]) -> Array:
 def _float_values(dtype: DType, codes: NDArray[np.int64]) -> NDArray[np.float64]:
     fraction = codes & ((1 << dtype.mantissa) - 1)
     exponent = (codes >> dtype.mantissa) & ((1 << dtype.exponent) - 1)
+    values: NDArray[np.float64]
     if dtype.specials == "scale":
         values = np.ldexp(1.0, exponent - dtype.bias)
     else:
@@ -110,23 +110,48 @@ def encode(dtype: DType, values: Array, rounding: str, saturate: bool, random: R
             help=did_you_mean(rounding, ROUNDINGS) or f"roundings are {', '.join(ROUNDINGS)}",
         )
     bits = _random_bits(rounding, random, values.shape)
-    if values.dtype.kind == "b":
-        values = values.astype(np.uint8)
-    elif values.dtype.kind not in "iuf":
-        values = values.astype(np.float64)
     with np.errstate(all="ignore"):
+        values = _ordinary(values)
         if dtype.kind in ("int", "uint") and values.dtype.kind in "iu":
             return _encode_exact_integers(dtype, values, saturate)
+        if dtype.name == "f64" and values.dtype.kind in "iu":
+            return round_wide_integers(values, rounding, bits).view(np.uint64)
         numbers = _as_floats(values)
         # Cut to 17 bits, a number still has its neighbours, but not its remainder modulo 2^bits.
         wraps = dtype.kind in ("int", "uint") and not saturate
         if dtype.bits <= 8 and bits is None and not wraps:
             return _encode_by_table(dtype, numbers, rounding, saturate)
-        if dtype.name == "f16" and rounding == "nearest_even" and not saturate:
-            return numbers.astype(np.float16).view(np.uint16)
-        if dtype.name in ("f32", "f64") and rounding == "nearest_even" and not saturate:
-            return numbers.astype(dtype.carrier).view(dtype.storage)
-        return _encode_exactly(dtype, numbers.astype(np.float64), rounding, saturate, bits)
+        if rounding == "nearest_even" and not saturate:
+            if dtype.name in ("f16", "f32", "f64"):
+                return numbers.astype(f"f{dtype.bits // 8}").view(dtype.storage)
+            if dtype in (BF16, TF32) and numbers.dtype == np.float32:
+                return to_codes(dtype, round_to(dtype, numbers))
+        return _encode_in_chunks(dtype, numbers, rounding, saturate, bits)
+
+
+def _ordinary(values: Array) -> Array:
+    """Numbers of one of NumPy's own types."""
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if values.dtype.kind in "iuf" and values.dtype.itemsize <= 8:
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    # Types that are registered with NumPy: those of ml_dtypes.
+    if values.dtype.isbuiltin == 2:
+        return values.astype(np.float64)
+    raise DTypeError(
+        "D014", f"{values.dtype} values cannot be encoded", help="integers, bool, or floats of at most 64 bits can"
+    )
+
+
+def _encode_in_chunks(
+    dtype: DType, numbers: Array, rounding: str, saturate: bool, random: NDArray[np.uint32] | None
+) -> Array:
+    flat, drawn = numbers.reshape(-1), None if random is None else random.reshape(-1)
+    result = np.empty(flat.shape, dtype.storage)
+    for part in _chunks(len(flat)):
+        own = None if drawn is None else drawn[part]
+        result[part] = encode_exactly(dtype, flat[part].astype(np.float64), rounding, saturate, own)
+    return result.reshape(numbers.shape)
 
 
 def _random_bits(rounding: str, random: Random, shape: tuple[int, ...]) -> NDArray[np.uint32] | None:
@@ -150,11 +175,11 @@ def _as_floats(values: Array) -> Array:
     """Numbers as ``float32`` or ``float64``, such that rounding the result is rounding the number."""
     if values.dtype in (np.float32, np.float64):
         return values
-    if values.dtype.kind == "f" or values.dtype.itemsize <= 4:
-        return values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-    # 64-bit integers: to odd, so that a second rounding is not misled by the first.
+    if values.dtype == np.float16:
+        return values.astype(np.float32)
     near = values.astype(np.float64)
-    exact = np.abs(near) <= 2.0**53
+    # Long integers to odd, so that a second rounding, to a format of fewer bits, is not misled by the first.
+    exact = np.abs(near) < 2.0**53
     if exact.all():
         return near
     shifted = (values >> 12 << 12).astype(np.float64)
@@ -189,7 +214,7 @@ def _encode_by_table(dtype: DType, numbers: Array, rounding: str, saturate: bool
         if dtype.kind == "codebook":
             unsure = np.flatnonzero(_unsure(dtype, rounding)[own])
             exact = flat[part][unsure].astype(np.float64)
-            result[part][unsure] = _encode_exactly(dtype, exact, rounding, saturate, None)
+            result[part][unsure] = encode_exactly(dtype, exact, rounding, saturate, None)
     return result.reshape(numbers.shape)
 
 
@@ -212,9 +237,9 @@ def _odd_float32(numbers: Array) -> NDArray[np.float32]:
 
 
 def _cut(dtype: DType) -> int:
-    """How many bits of a ``float32`` are cut. What is left of the mantissa must hold, above its last bit, a number of the
-    format and one bit more, which says on which side of the middle between two of them a number lies."""
-    return 14 if dtype.kind == "uint" and dtype.bits == 8 else 15
+    """How many bits of a ``float32`` are cut. What is left of the mantissa must hold, above its last bit, a number of
+    the format and one bit more, which says on which side of the middle between two of them a number lies."""
+    return 14 if (dtype.kind == "uint" and dtype.bits == 8) or dtype.mantissa == 7 else 15
 
 
 @lru_cache(maxsize=512)
@@ -224,13 +249,13 @@ def _table(dtype: DType, rounding: str, saturate: bool) -> NDArray[np.uint8]:
     numbers = (np.arange(1 << (32 - cut), dtype=np.uint32) << np.uint32(cut)).view(np.float32)
     # A NaN whose payload is all in the bits that are cut has the last bit set, so that it is a NaN here too.
     with np.errstate(all="ignore"):
-        return _encode_exactly(dtype, numbers.astype(np.float64), rounding, saturate, None).astype(np.uint8)
+        return encode_exactly(dtype, numbers.astype(np.float64), rounding, saturate, None).astype(np.uint8)
 
 
 @lru_cache(maxsize=64)
 def _unsure(dtype: DType, rounding: str) -> NDArray[np.bool_]:
-    """Where numbers with the same upper bits may have different codes: the middle between two values of a codebook, unlike
-    that between two numbers of a float, may have any bits."""
+    """Where numbers with the same upper bits may have different codes: the middle between two values of a codebook,
+    unlike that between two numbers of a float, may have any bits."""
     cut = _cut(dtype)
     keys = np.arange(1 << (32 - cut), dtype=np.uint32)
     last = (keys << np.uint32(cut)) + np.uint32((1 << cut) - 1)
@@ -238,169 +263,11 @@ def _unsure(dtype: DType, rounding: str) -> NDArray[np.bool_]:
     first = (keys << np.uint32(cut)) - np.uint32((1 << cut) - 1) * (keys & np.uint32(1))
     with np.errstate(all="ignore"):
         ends = [
-            _encode_exactly(dtype, bits.view(np.float32).astype(np.float64), rounding, True, None) for bits in (first, last)
+            encode_exactly(dtype, bits.view(np.float32).astype(np.float64), rounding, True, None)
+            for bits in (first, last)
         ]
     unsure: NDArray[np.bool_] = ends[0] != ends[1]
     return unsure
-
-
-def _encode_exactly(
-    dtype: DType, numbers: NDArray[np.float64], rounding: str, saturate: bool, random: NDArray[np.uint32] | None
-) -> Array:
-    """The one algorithm, for ``float64`` numbers."""
-    if dtype.kind == "codebook":
-        return _encode_codebook(dtype, numbers, rounding, random)
-    if dtype.kind != "float":
-        return _encode_integers(dtype, numbers, rounding, saturate, random)
-    if dtype.specials == "scale":
-        return _encode_scales(dtype, numbers, rounding, saturate, random)
-    magnitude = np.abs(numbers)
-    exponent = np.where(magnitude > 0, np.frexp(magnitude)[1], -(1 << 12))
-    quantum = np.maximum(exponent - 1, 1 - dtype.bias) - dtype.mantissa
-    scaled = np.ldexp(numbers, -quantum)
-    whole = _round_whole(scaled, rounding, random)
-    code = _place(dtype, np.abs(np.where(np.isfinite(whole), whole, 0)).astype(np.int64), quantum)
-    return _specials(dtype, numbers, np.ldexp(whole, quantum), code, rounding, saturate).astype(dtype.storage)
-
-
-def _round_whole(scaled: NDArray[np.float64], rounding: str, random: NDArray[np.uint32] | None) -> NDArray[np.float64]:
-    """Numbers rounded to integers. ``floor`` and the difference to it are exact."""
-    if random is not None:
-        below = np.floor(scaled)
-        return below + (random < np.ldexp(scaled - below, 32))
-    return _ROUND[rounding](scaled)
-
-
-def _away(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    cut = np.trunc(scaled)
-    return cut + np.where(np.abs(scaled - cut) >= 0.5, np.copysign(1.0, scaled), 0.0)
-
-
-_ROUND: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "nearest_even": np.rint,
-    "nearest_away": _away,
-    "toward_zero": np.trunc,
-    "up": np.ceil,
-    "down": np.floor,
-}
-
-
-def _place(dtype: DType, whole: NDArray[np.int64], quantum: Array) -> NDArray[np.int64]:
-    """Exponent and mantissa of |number| = whole · 2^quantum, where whole is at most 2^(mantissa + 1)."""
-    field = quantum.astype(np.int64) + dtype.mantissa + dtype.bias
-    # Adding the field below the implicit bit lets a carry, and the step from subnormal to normal, come out by themselves.
-    return ((field - 1) << dtype.mantissa) + whole
-
-
-def _specials(dtype: DType, numbers: Array, rounded: Array, code: Array, rounding: str, saturate: bool) -> Array:
-    """Adds the sign, and what happens beyond the largest number and to NaN."""
-    negative = np.signbit(numbers)
-    top = encoded_max(dtype)
-    beyond = np.abs(rounded) > float(dtype.max)
-    overflow = top
-    if not saturate and dtype.has_nan:
-        ones = (1 << (dtype.exponent + dtype.mantissa)) - 1
-        infinite = ((1 << dtype.exponent) - 1) << dtype.mantissa
-        overflow = {"ieee": infinite, "fn": ones, "fnuz": 1 << (dtype.bits - 1)}[dtype.specials]
-    code = np.where(beyond, overflow, code)
-    if not saturate and dtype.has_infinity:
-        # A directed rounding towards zero does not leave the finite numbers.
-        held = {"toward_zero": True, "up": negative, "down": ~negative}.get(rounding, False)
-        code = np.where(beyond & held & np.isfinite(numbers), top, code)
-    if dtype.signed:
-        sign = negative & ~((dtype.specials == "fnuz") & ((code == 0) | (code == 1 << (dtype.bits - 1))))
-        code = code | np.where(sign, 1 << (dtype.bits - 1), 0)
-    else:
-        below = rounded < 0
-        code = np.where(below, 0 if saturate or not dtype.has_nan else _nan_code(dtype, negative), code)
-    nan = _nan_code(dtype, negative)
-    return np.where(np.isnan(numbers), nan, code)
-
-
-def encoded_max(dtype: DType) -> int:
-    """The code of the largest number of a float format."""
-    ones = (1 << (dtype.exponent + dtype.mantissa)) - 1
-    return {"finite": ones, "fnuz": ones, "fn": ones - 1, "ieee": ones - (1 << dtype.mantissa), "scale": ones - 1}[
-        dtype.specials
-    ]
-
-
-def _nan_code(dtype: DType, negative: Array) -> Array:
-    ones = (1 << (dtype.exponent + dtype.mantissa)) - 1
-    sign = np.where(negative & dtype.signed, 1 << (dtype.bits - 1), 0)
-    if dtype.specials == "finite":
-        return np.full(negative.shape, ones)
-    if dtype.specials == "fnuz":
-        return np.full(negative.shape, 1 << (dtype.bits - 1))
-    if dtype.specials == "ieee":
-        return sign | (((1 << dtype.exponent) - 1) << dtype.mantissa) | (1 << (dtype.mantissa - 1))
-    return sign | ones
-
-
-def _encode_scales(
-    dtype: DType, numbers: Array, rounding: str, saturate: bool, random: NDArray[np.uint32] | None
-) -> NDArray[np.uint8]:
-    """Powers of two. There is no zero and no negative number: these are below the smallest."""
-    _, exponent = np.frexp(numbers)
-    whole = _round_whole(np.ldexp(numbers, 1 - exponent), rounding, random)
-    field = np.where(np.isfinite(whole), whole, 1).astype(np.int64) - 2 + exponent + dtype.bias
-    ones = (1 << dtype.bits) - 1
-    below = (numbers <= 0) | (field < 0)
-    above = (field >= ones) | (numbers == np.inf)
-    code = np.where(below, 0, np.where(above, ones - 1, field))
-    if not saturate:
-        code = np.where((numbers <= 0) | above, ones, code)
-    return np.where(np.isnan(numbers), ones, code).astype(np.uint8)
-
-
-def _encode_codebook(dtype: DType, numbers: Array, rounding: str, random: NDArray[np.uint32] | None) -> Array:
-    order = np.argsort(dtype.table)
-    grid = np.array(dtype.table)[order]
-    code = _neighbour(grid, np.clip(numbers, grid[0], grid[-1]), order, rounding, random)
-    zero = int(np.argmin(np.abs(np.array(dtype.table))))
-    return np.where(np.isnan(numbers), zero, code).astype(dtype.storage)
-
-
-def _neighbour(
-    grid: NDArray[np.float64], numbers: Array, codes: Array, rounding: str, random: NDArray[np.uint32] | None
-) -> Array:
-    """The code of one of the two numbers of an ascending grid between which each number lies."""
-    numbers = np.where(np.isnan(numbers), grid[0], numbers)
-    low = np.clip(np.searchsorted(grid, numbers, side="right") - 1, 0, len(grid) - 1)
-    high = np.minimum(low + 1, len(grid) - 1)
-    below, above = numbers - grid[low], grid[high] - numbers
-    if random is not None:
-        upper = random < np.ldexp(below / np.where(high > low, grid[high] - grid[low], 1.0), 32)
-    elif rounding == "up":
-        upper = below > 0
-    elif rounding == "down":
-        upper = np.zeros(below.shape, np.bool_)
-    elif rounding == "toward_zero":
-        upper = (below > 0) & (grid[low] < 0) & (grid[high] <= 0)
-    elif rounding == "nearest_away":
-        upper = (above < below) | ((above == below) & (numbers > 0))
-    else:
-        upper = (above < below) | ((above == below) & (codes[low] & 1 == 1))
-    return np.where(upper, codes[high], codes[low])
-
-
-def _encode_integers(
-    dtype: DType, numbers: Array, rounding: str, saturate: bool, random: NDArray[np.uint32] | None
-) -> Array:
-    whole = _round_whole(np.where(np.isnan(numbers), 0.0, numbers), rounding, random)
-    if saturate:
-        low, high = int(dtype.min), int(dtype.max)
-        # 2^64 - 1 is not a float64: what reaches 2^64 is replaced after the conversion.
-        inside = np.clip(whole, low, float(np.nextafter(2.0**dtype.bits, 0)) if dtype.bits == 64 else high)
-        exact = inside.astype(np.int64 if dtype.kind == "int" else np.uint64)
-        exact = np.where(whole >= float(high), np.array(high, exact.dtype), exact)
-        exact = np.where(whole <= float(low), np.array(low, exact.dtype), exact)
-    else:
-        exact = np.fmod(np.where(np.isfinite(whole), whole, 0.0), 2.0**64)
-        negative = exact < 0
-        exact = np.where(negative, -exact, exact).astype(np.uint64)
-        exact = np.where(negative, ~exact + np.uint64(1), exact)
-    return (exact.astype(np.int64, copy=False).view(np.uint64) & np.uint64((1 << dtype.bits) - 1)).astype(dtype.storage)
 
 
 # The two forms of an element
@@ -432,10 +299,10 @@ def to_codes(dtype: DType, elements: Array) -> Array:
             return elements.astype(np.float16).view(np.uint16)
     if dtype.name in ("bf16", "tf32"):
         shift = np.uint32(16 if dtype.name == "bf16" else 13)
-        return (np.ascontiguousarray(elements).view(np.uint32) >> shift).astype(dtype.storage)
+        return (elements.view(np.uint32) >> shift).astype(dtype.storage)
     if dtype.bits == 1:
         return elements.astype(np.uint8)
-    return np.ascontiguousarray(elements).view(dtype.storage) if elements.ndim else elements.view(dtype.storage)
+    return elements.view(dtype.storage)
 
 
 def round_to(dtype: DType, values: Array) -> Array:
@@ -454,8 +321,9 @@ def _round_chunk(dtype: DType, values: NDArray[np.float32], result: NDArray[np.f
     bits, rounded = values.view(np.uint32), result.view(np.uint32)
     magnitude = bits & np.uint32(0x7FFFFFFF)
     if int(magnitude.max()) > _LARGEST_SIMPLE[dtype.name]:
-        codes = encode(dtype, values, "nearest_even", False, None)
-        result[:] = to_values(dtype, codes)
+        with np.errstate(all="ignore"):
+            codes = encode_exactly(dtype, values.astype(np.float64), "nearest_even", False, None)
+            result[:] = to_values(dtype, codes)
         return
     np.right_shift(bits, np.uint32(cut), out=rounded)
     rounded &= np.uint32(1)
@@ -472,7 +340,7 @@ def _round_chunk(dtype: DType, values: NDArray[np.float32], result: NDArray[np.f
 
 
 _LARGEST_SIMPLE = {"f16": 0x477FEFFF, "bf16": 0x7F800000, "tf32": 0x7F800000}
-"""Up to this magnitude, as bits of a ``float32``, rounding is an addition: below 65520 for f16, no NaN for the others."""
+"""Up to this magnitude, as bits of a ``float32``, rounding is an addition: below 65520 for f16, no NaN for others."""
 
 _SMALLEST_NORMAL_F16 = 0x38800000
 
@@ -506,11 +374,7 @@ def _numbers(source: DType, elements: Array) -> Array:
 def _holds(target: DType, source: DType) -> bool:
     """Whether every number of one format, a float or a narrow one, is a number of another float format."""
     if source.kind == "float" and source.specials != "scale":
-        return (
-            source.mantissa <= target.mantissa
-            and source.max <= target.max
-            and source.smallest >= target.smallest
-        )
+        return source.mantissa <= target.mantissa and source.max <= target.max and source.smallest >= target.smallest
     if source.kind in ("int", "uint"):
         return source.bits <= target.mantissa + 1 and source.max <= target.max
     return False

@@ -56,8 +56,9 @@ __all__ = [
 ]
 
 ROUNDINGS = ("nearest_even", "nearest_away", "toward_zero", "up", "down", "stochastic")
-"""To the nearest number, a tie to the even code or away from zero; to the next one towards zero, plus or minus
-infinity; or to either neighbour with the probability of its nearness.
+"""To the nearest number, a tie to the one whose last digit is even (without mantissa bits the larger one, in a codebook
+the even code) or away from zero; to the next one towards zero, plus or minus infinity; or to either neighbour with the
+probability of its nearness.
 """
 
 # In quotes, because merely naming numpy.random loads it, which takes longer than the rest of this module.
@@ -116,7 +117,9 @@ class DType:
 
     @cached_property
     def bias(self) -> int:
-        """What is subtracted from the exponent field of a float."""
+        """What is subtracted from the exponent field of a float; 0 for other kinds."""
+        if self.kind != "float":
+            return 0
         if self.specials == "scale":
             return (1 << (self.exponent - 1)) - 1
         return (1 << (self.exponent - 1)) - (0 if self.specials == "fnuz" else 1)
@@ -173,11 +176,11 @@ class DType:
 
     @property
     def smallest(self) -> float:
-        """The smallest positive number."""
+        """The smallest positive number; 0 where there is none, as in ``i1``."""
         if self.kind == "codebook":
-            return min(value for value in self.table if value > 0)
+            return min((value for value in self.table if value > 0), default=0.0)
         if self.kind != "float":
-            return 1.0
+            return min(1.0, float(self.max))
         if self.specials == "scale":
             return float(self.min)
         return math.ldexp(1.0, 1 - self.bias - self.mantissa)
@@ -190,7 +193,7 @@ class DType:
         return self.decode_to(self.checked(codes), np.float64)
 
     def decode_to(self, codes: NDArray[Any], target: Any) -> NDArray[Any]:
-        """The numbers of codes, which are not checked, as ``float32`` or ``float64``; rounded where that is narrower."""
+        """The numbers of codes, which are not checked, as ``float32`` or ``float64``; rounded where it is narrower."""
         from tilevm import codec
 
         return codec.decode(self, codes, np.dtype(target))
@@ -205,12 +208,14 @@ class DType:
         """The codes of some numbers, each rounded once, in an array of the same shape and the storage type.
 
         What is out of range becomes the largest or smallest number if ``saturate`` holds; else infinity or NaN where
-        the format has one, and integers wrap modulo 2^bits. By default every format saturates but the IEEE-like ones of
-        16 bits and more, as hardware has it. A NaN becomes a NaN, where there is none 0 in an integer and a codebook,
-        and the largest number in a float (as PTX ``cvt.satfinite``). ``random`` holds 32 random bits for each value,
-        for ``stochastic``.
+        the format has one, and integers wrap modulo 2^bits; a codebook always saturates. A finite number is not out of
+        range where it is rounded towards zero. By default every format saturates but the IEEE-like ones of 16 bits and
+        more, as hardware has it. A NaN becomes a NaN; where there is none 0 in an integer, the value nearest to 0 in a
+        codebook, and the largest number in a float (as PTX ``cvt.satfinite``). ``random`` holds 32 random bits for each
+        value, for ``stochastic``, or is a generator of them.
 
-        Raises ``DTypeError`` D004 for an unknown rounding, D005 for ``stochastic`` without random bits.
+        Raises ``DTypeError`` D004 for an unknown rounding, D005 for ``stochastic`` without random bits, D014 for values
+        that are no numbers or wider than 64 bits.
         """
         from tilevm import codec
 
@@ -254,7 +259,7 @@ class DType:
         given = np.asarray(codes)
         if given.dtype == self.storage and 8 * self.storage.itemsize == self.bits:
             return given
-        if given.dtype.kind not in "ui" and given.size:
+        if given.dtype.kind not in "uib" and given.size:
             raise DTypeError("D003", f"codes of {self} are integers, not {given.dtype}")
         last = len(self.table) - 1 if self.table else (1 << self.bits) - 1
         wrong = (given < 0) | (given > last) if given.dtype.kind == "i" else given > last
@@ -336,22 +341,8 @@ def _parse(name: str) -> DType:
         return _float(name, bits, exponent, mantissa, True, match[4])
     if match := _UNSIGNED_FLOAT.fullmatch(name):
         exponent, mantissa = int(match[1]), int(match[2])
-        return _float(name.removesuffix("fn"), exponent + mantissa, exponent, mantissa, False, match[3] or "fn")
-    examples = [
-        *_NAMED,
-        "u4",
-        "i4",
-        "u8",
-        "i8",
-        "i32",
-        "u32",
-        "f4e2m1",
-        "f6e3m2",
-        "f6e2m3",
-        "f8e4m3",
-        "f8e5m2",
-        "ue4m3",
-    ]
+        return _float(name, exponent + mantissa, exponent, mantissa, False, match[3])
+    examples = [*_NAMED, *"u4 i4 u8 i8 u32 i32 f4e2m1 f6e2m3 f6e3m2 f8e4m3 f8e5m2 ue4m3".split()]
     raise DTypeError(
         "D001",
         f"there is no format `{name}`",
@@ -371,12 +362,13 @@ def _float(name: str, bits: int, exponent: int, mantissa: int, signed: bool, suf
         raise DTypeError(
             "D001", f"there is no format `{name}`", help="floats have 3 to 16 bits, 1 to 8 of them exponent"
         )
-    default = "finite" if bits < 8 else "fn" if (bits, exponent) == (8, 4) else "ieee"
-    if exponent < 2 or mantissa < 1:
-        if suffix == "ieee":
-            raise DTypeError("D001", f"`{name}` has no room for infinities and NaNs", help="leave out `ieee`")
-        if default == "ieee":
-            default = "fn" if mantissa + exponent > 1 else "finite"
+    no_room = exponent < 2 or mantissa < 1
+    if no_room and suffix == "ieee":
+        raise DTypeError("D001", f"`{name}` has no room for infinities and NaNs", help="leave out `ieee`")
+    if not signed or (bits, exponent) == (8, 4):
+        default = "fn"
+    else:
+        default = "finite" if bits < 8 else "fn" if no_room else "ieee"
     # One format has one name: a suffix that says what the bare name means is left out.
     known = name.removesuffix(default) if suffix == default else name
     return DType(known, bits, "float", exponent, mantissa, signed, suffix or default)
@@ -385,6 +377,8 @@ def _float(name: str, bits: int, exponent: int, mantissa: int, signed: bool, suf
 def _from_numpy(given: object) -> DType:
     try:
         found = np.dtype(given)  # type: ignore[call-overload]
+        if given is None:
+            raise TypeError("NumPy takes None for float64, which here would hide a mistake")
     except TypeError:
         raise DTypeError("D001", f"{given!r} is neither a format nor the name of one") from None
     name = _NUMPY_NAMES.get(found.name)

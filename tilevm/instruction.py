@@ -148,7 +148,8 @@ class Instruction:
     spelling: ClassVar[str]
     """How a program spells it: the operator, else the name."""
     pure: ClassVar[bool] = True
-    """Whether the instruction does nothing but give its result: it may be removed, repeated or moved."""
+    """Whether the instruction does nothing but give its result, so that it may be removed or repeated; one that reads
+    memory may be moved only where nothing writes that memory in between."""
 
     def infer(self) -> Type | None:
         """The type of the result, None where there is none.

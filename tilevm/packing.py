@@ -57,7 +57,7 @@ def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:
     _check_width(bits)
     flat = _checked(codes, (1 << bits) - 1, f"{bits} bits")
     if bits in _WHOLE:
-        return flat.astype(_WHOLE[bits], copy=bits == 8).view(np.uint8)
+        return flat.astype(_WHOLE[bits]).view(np.uint8)
     if bits == 1:
         return np.packbits(flat.astype(np.uint8, copy=False), bitorder="little")
     if bits > 8:

@@ -21,7 +21,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tilevm import binding
@@ -30,8 +29,9 @@ from tilevm.errors import DTypeError, TilevmError
 from tilevm.instruction import Instruction, Role
 from tilevm.ir import Carry, For, If, Join, Let, Program, Statement, While, walk
 from tilevm.layout_text import NAMES, NAMESPACES
+from tilevm.printer_names import End, early
 from tilevm.sizes import text as size_text
-from tilevm.uses import defined, defined_within, used, used_within
+from tilevm.uses import defined, defined_within, used
 from tilevm.values import Literal, Operand, TensorType, Value, Window
 
 __all__ = ["print_program"]
@@ -40,9 +40,12 @@ INDENT = "    "
 WIDTH = 120
 
 STATEMENT_WORDS = frozenset(
-    ("break", "continue", "def", "elif", "else", "for", "grid", "if", "pass", "require", "return", "tune", "warps")
+    (
+        *("break", "const", "continue", "def", "elif", "else", "for", "from", "func", "grid", "if", "import", "kernel"),
+        *("layout", "pass", "require", "return", "tune", "warps", "while"),
+    )
 )
-VALUE_WORDS = frozenset(("and", "False", "in", "inf", "nan", "None", "not", "or", "True", "while"))
+VALUE_WORDS = frozenset(("and", "False", "in", "inf", "nan", "None", "not", "or", "True"))
 TAKEN = STATEMENT_WORDS | VALUE_WORDS | NAMES.keys() | NAMESPACES.keys()
 """Words that have a meaning of their own somewhere, so that no value is given them as its name."""
 
@@ -61,15 +64,6 @@ def print_program(program: Program) -> str:
         a = zeros(f32, [4])
     """
     return _Printer(program).text()
-
-
-@dataclass(frozen=True)
-class End:
-    """A name at the end of a body: what it stands for there, and what it stood for before, if anything."""
-
-    name: str
-    value: Operand
-    before: Value | None
 
 
 class _Printer:
@@ -189,14 +183,14 @@ class _Printer:
     def ending(self, statements: Sequence[Statement], ends: Sequence[End], typed: bool = False) -> None:
         """A body and what names stand for at its end: the first ones from where it is computed, the others assigned."""
         self.depth += 1
-        early = _early(statements, ends)
-        for end in ends[:early]:
+        count = early(statements, ends)
+        for end in ends[:count]:
             assert isinstance(end.value, Value)
             self.names[end.value] = end.name
             if end.before is not None:
                 self.replaced[end.value] = end.before
         self.body(statements)
-        late = ends[early:]
+        late = ends[count:]
         if late:
             values = ", ".join(self.standing_alone(end.value, typed) for end in late)
             self.write(f"{', '.join(end.name for end in late)} = {values}")
@@ -319,38 +313,6 @@ def _is_format(name: str) -> bool:
         return isinstance(dtype(name), DType)
     except DTypeError:
         return False
-
-
-def _early(statements: Sequence[Statement], ends: Sequence[End]) -> int:
-    """How many of the first names may be given to their values where these are computed, in the order of the names.
-
-    A name may if what it stood for before is not needed from there on.
-    """
-    places = {
-        value: (place, number)
-        for place, statement in enumerate(statements)
-        for number, value in enumerate(defined(statement))
-    }
-    last_use = {value: place for place, statement in enumerate(statements) for value in used_within(statement)}
-    previous = (-1, -1)
-    for count, end in enumerate(ends):
-        found = places.get(end.value) if isinstance(end.value, Value) else None
-        if found is None or found <= previous:
-            return count
-        if end.before is not None:
-            needed_at_end = any(other.value is end.before for other in ends)
-            if needed_at_end or last_use.get(end.before, -1) > found[0] or _mixed(statements[found[0]], end):
-                return count
-        previous = found
-    return len(ends)
-
-
-def _mixed(statement: Statement, end: End) -> bool:
-    """Whether a loop that gives a name its value uses what it stood for other than as the value before the loop."""
-    if not isinstance(statement, For | While):
-        return False
-    uses = sum(value is end.before for value in used_within(statement))
-    return uses > sum(carry.result is end.value and carry.initial is end.before for carry in statement.carried)
 
 
 def _in_order(operand: Operand, held: dict[Value, Let]) -> Iterator[Let]:
