@@ -24,6 +24,7 @@ from tilevm.frontend import slips, syntax
 from tilevm.frontend.builder import Builder
 from tilevm.frontend.indentation import Indentation, IndentationSlip
 from tilevm.frontend.nesting import too_deep
+from tilevm.frontend.words import DEFINITIONS
 
 __all__ = ["parse"]
 
@@ -33,6 +34,8 @@ _LOCK = threading.Lock()
 
 _FIRST_TAB = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)* *\t[ \t]*[^\s#]")
 """A tab before the first word, which the line ends that `Indentation` sees do not show."""
+
+_WORD = re.compile(r"\w+")
 
 
 @functools.cache
@@ -65,13 +68,23 @@ def parse(source: Source) -> syntax.Module:
             problems = slips.diagnose(source, lambda *part: _attempt(source, *part)[1:])
             if not problems:  # the lines are right each on its own, and yet not the text
                 assert failure is not None
-                span = Span(source, failure.offset, failure.offset)
-                problems = [Diagnostic("S003", "this cannot stand here", span)]
+                problems = [_out_of_place(source, failure)]
     if module is not None and not problems:
         problems = too_deep(module)
     if module is None or problems:
         raise ProgramError.of(sorted(problems, key=lambda each: each.span.start if each.span else 0))
     return module
+
+
+def _out_of_place(source: Source, failure: slips.Failure) -> Diagnostic:
+    """A word where the text as a whole does not go on, although its line alone would."""
+    found = _WORD.match(source.text, failure.offset)
+    word = found[0] if found else ""
+    span = Span(source, failure.offset, failure.offset + len(word))
+    if word in DEFINITIONS:
+        help = f"definitions stand at the top of a file; as the name of a variable choose `{word}_`"
+        return Diagnostic("S003", f"`{word}` begins a definition, which cannot stand here", span, help=help)
+    return Diagnostic("S003", f"`{word}` cannot stand here" if word else "this cannot stand here", span)
 
 
 def _attempt(

@@ -4,10 +4,10 @@ An entry is a file named by the SHA-256 of everything that its content depends o
 PTX, the compiler's log) behind a header of its own: a mark, the length of what follows and its SHA-256. What does not
 fit its header is treated as absent, removed, and written anew. Nothing that is read is executed or unpickled.
 
-Many processes may use one folder at once, without locks, because each step is a single one for the file system: an entry
-is written beside its place and moved there whole, a reader has opened the old file or the new one, and two processes
-that write the same entry write the same bytes. The folder is bounded: after each write, entries that were not used for
-the longest time are removed until all together are small enough; use is recorded as the time of modification.
+Many processes may use one folder at once, without locks, because each step is a single one for the file system: an
+entry is written beside its place and moved there whole, a reader has opened the old file or the new one, and two
+processes that write the same entry write the same bytes. The folder is bounded: after each write, entries that were not
+used for the longest time are removed until all together are small enough; use is recorded as the time of modification.
 
 A folder that cannot be used makes no difference but in time: it is said once, as a ``CacheWarning``, and kernels are
 compiled in every process.
@@ -30,6 +30,7 @@ import struct
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tilevm.errors import UsageError
@@ -97,13 +98,11 @@ class Cache:
             self._warn(f"{path} cannot be read: {error.strerror or error}")
             return None
         parts = _unpack(data)
-        try:
+        with suppress(OSError):  # another process was first, or the folder is read-only: what was read is as good
             if parts is None:
                 path.unlink()
             else:
                 os.utime(path)
-        except OSError:
-            pass  # another process was first, or the folder is read-only: what was read is as good
         return parts
 
     def put(self, name: str, parts: Mapping[str, bytes]) -> None:
@@ -128,7 +127,8 @@ class Cache:
     def clear(self) -> None:
         """Removes every entry."""
         for path, _, _ in self._files():
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
     def _path(self, name: str) -> Path:
         return self.folder / (name + SUFFIX)
@@ -142,13 +142,14 @@ class Cache:
     def _files(self) -> Iterator[tuple[Path, float, int]]:
         """The files that a cache wrote: path, time of last use, size in bytes."""
         try:
-            with os.scandir(self.folder) as found:
-                for file in found:
-                    if SUFFIX in file.name and file.is_file(follow_symlinks=False):
-                        status = file.stat(follow_symlinks=False)
-                        yield Path(file.path), status.st_mtime, status.st_size
-        except FileNotFoundError:
-            return  # the folder, or a file that another process removed meanwhile
+            found = list(os.scandir(self.folder))
+        except OSError:
+            return
+        for file in found:
+            if SUFFIX in file.name and file.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):  # another process removed it meanwhile
+                    status = file.stat(follow_symlinks=False)
+                    yield Path(file.path), status.st_mtime, status.st_size
 
     def _shrink(self) -> None:
         """Removes the files of writers that died, then the entries that were not used for the longest time."""
@@ -185,10 +186,12 @@ def _unpack(data: bytes) -> dict[str, bytes] | None:
     parts: dict[str, bytes] = {}
     at = 0
     while at < len(body):
+        if at + PART.size > len(body):
+            return None
         name_bytes, content_bytes = PART.unpack_from(body, at)
-        at += PART.size
-        name = body[at : at + name_bytes].decode()
-        at += name_bytes
-        parts[name] = body[at : at + content_bytes]
-        at += content_bytes
-    return parts
+        content_at = at + PART.size + name_bytes
+        parts[body[at + PART.size : content_at].decode(errors="replace")] = body[
+            content_at : content_at + content_bytes
+        ]
+        at = content_at + content_bytes
+    return parts if at == len(body) else None

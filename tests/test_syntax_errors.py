@@ -222,6 +222,22 @@ def test_a_slip_at_the_top_is_named_at_its_place(text: str, code: str, help: str
     assert help in (found.help or "")
 
 
+@pytest.mark.parametrize("word", ["const", "layout", "func", "kernel", "import"])
+def test_a_word_of_definitions_in_a_body_says_where_it_belongs(word: str) -> None:
+    text = f"kernel k(x: f32[N]):\n    grid 1\n    {word} = 3\n    a = load(x[0 :+ 3])\n"
+    with pytest.raises(ProgramError) as caught:
+        parse(Source("k.tvm", text))
+    assert str(caught.value).splitlines() == [
+        f"error[S003]: `{word}` begins a definition, which cannot stand here",
+        "  --> k.tvm:3:5",
+        "  |",
+        f"3 |     {word} = 3",
+        f"  |     {'^' * len(word)}",
+        "  |",
+        f"help: definitions stand at the top of a file; as the name of a variable choose `{word}_`",
+    ]
+
+
 def test_a_bracket_is_shown_where_it_was_opened() -> None:
     unclosed = the_one("kernel f(x: f32):\n    a = load(x[1]\n    b = 1\n")
     (opener,) = unclosed.related

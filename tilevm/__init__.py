@@ -31,6 +31,7 @@ from tilevm.errors import (
 from tilevm.layout import Layout
 from tilevm.layout_text import layout, memory_pattern
 from tilevm.memory_pattern import MemoryPattern
+from tilevm.version import __version__
 
 if TYPE_CHECKING:
     from tilevm.packed_array import PackedArray
@@ -68,8 +69,6 @@ __all__ = [
     "quantize",
     "unpack",
 ]
-
-__version__ = "0.1.0"
 
 _LOADED_LATE = {
     **dict.fromkeys(("Kernel", "Module", "kernel", "load"), "tilevm.runtime.kernel"),

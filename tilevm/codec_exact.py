@@ -79,8 +79,8 @@ def round_wide_integers(values: Array, rounding: str, random: Bits) -> Numbers:
     # To round, the last bit that is kept and what follows are enough.
     scaled = odd + np.ldexp((magnitude - (kept << shift)).astype(np.float64), -shift.astype(np.int32))
     last = np.abs(_round_whole(np.where(negative, -scaled, scaled), rounding, random))
-    whole = np.ldexp((kept - odd).astype(np.float64) + last, shift.astype(np.int32))
-    return np.where(negative, -whole, whole)
+    whole: Numbers = np.ldexp((kept - odd).astype(np.float64) + last, shift.astype(np.int32))
+    return np.copysign(whole, np.where(negative, -1.0, 1.0))
 
 
 # Floats

@@ -106,9 +106,7 @@ class DType:
         >>> F16.carrier, dtype("i8").carrier, dtype("u4").carrier
         (dtype('float32'), dtype('int8'), None)
         """
-        if self.name in _CARRIERS:
-            return np.dtype(_CARRIERS[self.name])
-        return None
+        return _CARRIERS.get(self.name)
 
     @property
     def arithmetic(self) -> bool:
@@ -274,14 +272,11 @@ def _container(bits: int) -> int:
     return max(1, 1 << (math.ceil(bits / 8) - 1).bit_length())
 
 
-_CARRIERS = {
-    "u1": np.bool_,
-    **{f"{kind}{bits}": f"{kind}{bits // 8}" for kind in "ui" for bits in (8, 16, 32, 64)},
-    "f16": np.float32,
-    "bf16": np.float32,
-    "tf32": np.float32,
-    "f32": np.float32,
-    "f64": np.float64,
+_CARRIERS: dict[str, np.dtype[Any]] = {
+    "u1": np.dtype(np.bool_),
+    **{f"{kind}{bits}": np.dtype(f"{kind}{bits // 8}") for kind in "ui" for bits in (8, 16, 32, 64)},
+    **dict.fromkeys(("f16", "bf16", "tf32", "f32"), np.dtype(np.float32)),
+    "f64": np.dtype(np.float64),
 }
 
 NF4 = (
