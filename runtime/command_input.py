@@ -39,17 +39,7 @@ def chosen_kernel(path: str, name: str | None) -> Kernel:
 
     Raises ``UsageError`` F005 where there is no name and not one kernel, F006 where there is none of that name.
     """
-    module = load(path)
-    if name is not None:
-        return module[name]
-    names = list(module)
-    if len(names) != 1:
-        raise UsageError(
-            "F005",
-            f"{path} has {len(names)} kernels{': ' + ', '.join(names) if names else ''}",
-            help="say which: --kernel NAME" if names else "begin one with `kernel name(parameters):`",
-        )
-    return module[names[0]]
+    return load(path).choose(name, "--kernel NAME")
 
 
 def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:

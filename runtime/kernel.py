@@ -141,6 +141,22 @@ class Module:
             raise _unknown_kernel(name, self._name, list(self._kernels))
         return self._kernels[name]
 
+    def choose(self, name: str | None, how: str) -> Kernel:
+        """The kernel of that name or, if it is None, the only one; ``how`` says how to give the name.
+
+        Raises ``UsageError`` F005 where there is no name and not one kernel, F006 where there is none of that name.
+        """
+        if name is not None:
+            return self[name]
+        names = list(self)
+        if len(names) != 1:
+            raise UsageError(
+                "F005",
+                f"{self._name} has {len(names)} kernels{': ' + ', '.join(names) if names else ''}",
+                help=f"say which: {how}" if names else "begin one with `kernel name(parameters):`",
+            )
+        return self[names[0]]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._kernels)
 
@@ -224,14 +240,4 @@ def kernel(text: str, *, name: str | None = None) -> Kernel:
     >>> kernel("kernel nothing(x: f32[N]):\\n    grid 1\\n    a = load(x[0 :+ 8])\\n").name
     'nothing'
     """
-    module = Module(load_text(text, "<text>"), "the text")
-    if name is not None:
-        return module[name]
-    names = list(module)
-    if len(names) != 1:
-        raise UsageError(
-            "F005",
-            f"the text has {len(names)} kernels{': ' + ', '.join(names) if names else ''}",
-            help="say which: tilevm.kernel(text, name=…)" if names else "begin one with `kernel name(parameters):`",
-        )
-    return module[names[0]]
+    return Module(load_text(text, "<text>"), "the text").choose(name, "tilevm.kernel(text, name=…)")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+import tilevm.instructions  # noqa: F401  (registers every instruction)
 from tilevm.binding import assign, build, literal, signature
 from tilevm.dtypes import BF16, F16, F32, I32, I64, U1, U8, dtype
 from tilevm.errors import ProgramError, TilevmError

@@ -69,7 +69,7 @@ LOGIC = DTypeClass("u1 or an integer", lambda dtype: TRUTH.accepts(dtype) or INT
 class Role:
     """What a field of an instruction takes.
 
-    ``kind`` is ``operand``, ``window`` or one of the attributes ``dtype shape sizes integer axis flag text layout choice``.
+    ``kind`` is ``operand``, ``window`` or an attribute: ``dtype shape sizes integer axis flag text layout choice``.
     For operands, ``form`` is ``any``, ``tile``, ``scalar``, ``tensor`` or ``memory`` (a tensor or a shared tile);
     ``fixed`` a format that the operand must have. A variadic role takes all positional arguments that are left.
     """
@@ -169,7 +169,9 @@ class Instruction:
     @classmethod
     def roles(cls) -> dict[str, Role]:
         """The role of each field, in order."""
-        return _roles(cls)
+        if cls not in _ROLES:
+            _ROLES[cls] = {each.name: each.metadata["role"] for each in dataclasses.fields(cls)}
+        return _ROLES[cls]
 
     def operands(self) -> Iterator[Operand]:
         """Every value and literal that the instruction uses, offsets and bases of windows between them."""
@@ -205,8 +207,7 @@ class Instruction:
         return dataclasses.replace(self, **changes)
 
     def check(self) -> Type | None:
-        """Checks every field against its role, then gives ``infer``'s result. Raises ``ProgramError`` (T005 to T012).
-        """
+        """Checks every field against its role, then gives ``infer``'s result. Raises ``ProgramError``, T005 to T015."""
         for name, role in self.roles().items():
             _check_field(self, name, role)
         self._check_groups()
@@ -338,20 +339,22 @@ def _check_window(owner: Instruction, name: str, role: Role, held: Window) -> No
                 )
 
 
+_ROLES: dict[type[Instruction], dict[str, Role]] = {}
+
 INSTRUCTIONS: dict[str, type[Instruction]] = {}
 """Every instruction that is written as a call, by its name."""
 
 OPERATORS: dict[tuple[str, int], type[Instruction]] = {}
 """Every instruction that is written as an operator, by its symbol and its number of operands."""
 
-_Class = TypeVar("_Class", bound=type[Instruction])
+_Made = TypeVar("_Made", bound=Instruction)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(operand, window, attribute))
-def instruction(name: str, *, operator: str | None = None, pure: bool = True) -> Callable[[_Class], _Class]:
+def instruction(name: str, *, operator: str | None = None, pure: bool = True) -> Callable[[type[_Made]], type[_Made]]:
     """Makes a class an instruction: a frozen dataclass, registered under its name or its operator."""
 
-    def register(cls: _Class) -> _Class:
+    def register(cls: type[_Made]) -> type[_Made]:
         made = dataclass(frozen=True)(cls)
         made.name, made.operator, made.spelling, made.pure = name, operator, operator or name, pure
         if operator is None:
@@ -364,12 +367,3 @@ def instruction(name: str, *, operator: str | None = None, pure: bool = True) ->
         return made
 
     return register
-
-
-def _roles(cls: type[Instruction]) -> dict[str, Role]:
-    if cls not in _ROLES:
-        _ROLES[cls] = {each.name: each.metadata["role"] for each in dataclasses.fields(cls)}
-    return _ROLES[cls]
-
-
-_ROLES: dict[type[Instruction], dict[str, Role]] = {}

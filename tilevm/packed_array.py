@@ -50,7 +50,7 @@ class PackedArray:
 
     @classmethod
     def from_codes(cls, codes: ArrayLike, dtype: DType | str, layout: Layout | None = None) -> PackedArray:
-        """Packs codes, an integer array of the shape of the result. Raises ``DTypeError`` D003 for what is not a code."""
+        """Packs codes, integers in the shape of the result. Raises ``DTypeError`` D003 for what is not a code."""
         kind = _format(dtype)
         checked = kind.checked(codes)
         fitting = _fitting(layout, kind, checked.shape)

@@ -42,7 +42,7 @@ def packed_bytes(count: int, bits: int) -> int:
     >>> packed_bytes(3, 6)
     3
     """
-    return (count * bits + 7) // 8
+    return (int(count) * int(bits) + 7) // 8
 
 
 def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:

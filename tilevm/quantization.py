@@ -133,7 +133,7 @@ def quantize(
 
 @dataclass(frozen=True, eq=False)
 class _Attempt:
-    """The codes, scales and zero points for one clip, and the squared error of each group; groups run along ``axis``."""
+    """Codes, scales and zero points for one clip, and the squared error of each group; groups run along ``axis``."""
 
     codes: NDArray[np.generic]
     scales: NDArray[np.float32]
