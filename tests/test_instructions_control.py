@@ -52,9 +52,10 @@ def test_philox_gives_the_known_answers(counter: str, key: str, expected: str) -
     assert [f"{int(word):08x}" for word in words] == expected.split()
 
 
-def philox_word(offset: int, seed: int) -> int:
-    """The first word of Philox4x32-10 in Python integers."""
-    x, key = [offset % 2**32, 0, 0, 0], [seed % 2**32, 0]
+def philox_word(place: int, seed: int) -> int:
+    """The first word of Philox4x32-10 in Python integers, for a counter and a key modulo 2^64."""
+    x = [place % 2**32, place % 2**64 >> 32, 0, 0]
+    key = [seed % 2**32, seed % 2**64 >> 32]
     for _ in range(10):
         first, second = x[0] * 0xD2511F53, x[2] * 0xCD9E8D57
         x = [second >> 32 ^ x[1] ^ key[0], second % 2**32, first >> 32 ^ x[3] ^ key[1], first % 2**32]
@@ -68,13 +69,28 @@ def test_random_numbers_are_a_function_of_place_seed_and_offset() -> None:
     assert found.tolist() == [
         [[philox_word(3 * row + column, seed) for column in range(3)] for row in range(2)] for seed in (0, 7, -1)
     ]
-    found = evaluate(lambda seed, offset: Random((4,), seed, offset), Given(U64, [2**32 + 5]), Given(I64, [-2, 2**32]))
-    assert found.tolist() == [[philox_word(start + place, 5) for place in range(4)] for start in (-2, 0)]
+    seed, starts = 2**63 + 5, (-2, 2**32 - 2, 2**63 - 2)
+    found = evaluate(lambda seed, offset: Random((4,), seed, offset), Given(U64, [seed]), Given(I64, starts))
+    assert found.tolist() == [[philox_word(start + place, seed) for place in range(4)] for start in starts]
     assert evaluate(lambda: Random((3,), Literal(9, I32), Literal(2**31 - 1, I32))).tolist() == [
         [philox_word(2**31 - 1 + place, 9) for place in range(3)]
     ]
     assert Random((2, 3), Literal(0, I32)).check() == TileType(U32, (2, 3))
     assert evaluate(lambda: Random((), Literal(0, I32))).tolist() == [0x6627E8D5]
+
+
+@pytest.mark.parametrize("format", [I32, I64], ids=str)
+def test_a_negative_seed_or_offset_is_the_same_in_every_format(format: Any) -> None:
+    found = evaluate(lambda seed, offset: Random((3,), seed, offset), Given(format, [-7]), Given(format, [-1]))
+    assert found.tolist() == [[philox_word(place, -7) for place in (-1, 0, 1)]]
+
+
+@pytest.mark.parametrize("change", [1, 2**32, 2**63])
+def test_seeds_and_offsets_count_with_all_their_bits(change: int) -> None:
+    seeds = evaluate(lambda seed: Random((8,), seed), Given(U64, [5, 5 + change]))
+    assert not (seeds[0] == seeds[1]).any()
+    places = evaluate(lambda offset: Random((1,), Literal(0, I32), offset), Given(U64, [5, 5 + change]))
+    assert places[0] != places[1]
 
 
 @oracle(Print)

@@ -271,6 +271,20 @@ def test_gather_takes_each_element_and_zero_outside(format: DType, rows: Any, co
             assert got == (zero(format) if expected is None else expected)
 
 
+@pytest.mark.parametrize("memory", ["tensor", "shared"])
+def test_indices_count_with_all_their_bits(memory: str) -> None:
+    bench = Bench()
+    contents = numbered(I32, 1, 400)
+    base = bench.tensor(I32, contents[0]) if memory == "tensor" else bench.shared(I32, contents)
+    near, far = [255, 256, 399], [256 - 2**32, 2**32, 2**40 + 3, -(2**63), 2**63 - 1]
+    index = bench.value(I64, [near + far])
+    assert bench.run(Gather(base, (index,))).tolist() == [contents[0, near].tolist() + [0] * len(far)]
+    bench.run(Scatter(base, Literal(-1, I32), (index,)))
+    expected = contents[0].copy()
+    expected[near] = -1
+    assert bench.contents(base).reshape(-1).tolist() == expected.tolist()
+
+
 def test_gather_fills_what_lies_outside_block_by_block() -> None:
     bench = Bench(2, debug=True)
     x = bench.tensor(F16, [1, 2])
@@ -465,5 +479,9 @@ def test_memory_view_covers_exactly_the_bytes_of_an_input() -> None:
         with pytest.raises(ExecutionError) as caught:
             make(format, count).evaluate(bench.batch)
         assert caught.value.code == "R008"
+    bench.batch.result = Value(TensorType(U8, (-2, -3)))
+    with pytest.raises(ExecutionError, match=r"u8\[-2, -3\]") as caught:
+        MemoryView(x, U8, (-2, -3)).evaluate(bench.batch)
+    assert caught.value.code == "R008"
     refused("T044", MemoryView(bench.tensor(U8, [1, 2]), F16, (1,)))
     refused("T008", MemoryView(bench.shared(U8, [[1, 2]]), F16, (1,)))

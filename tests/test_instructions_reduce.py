@@ -326,6 +326,14 @@ def test_shuffle_out_of_range_takes_the_nearest_and_is_a_finding() -> None:
     assert "(4 times)" in finding.message  # two of the blocks, and operands in two forms
 
 
+@pytest.mark.parametrize("index", [-1, 3, -(2**31), 2**31 - 1])
+def test_shuffle_finds_each_end_of_the_range(index: int) -> None:
+    report = Report()
+    found = evaluate(lambda x, i: Shuffle(x, i, 0), Given(I32, [[10, 20, 30]]), Given(I32, [[index]]), report=report)
+    assert found.tolist() == [[10 if index < 0 else 30]]
+    assert [each.code for each in report.findings] == ["R012"]
+
+
 def test_shuffle_refuses_an_index_of_another_shape_or_format() -> None:
     x = Given(F16, np.zeros((1, 4, 5)))
     refused("T046", lambda x, i: Shuffle(x, i, 0), x, Given(I32, np.zeros((1, 4, 6))))

@@ -126,11 +126,16 @@ def test_integers_are_exact_and_wrap(a_format: DType, b_format: DType, blocks: t
     )
 
 
-def test_integers_are_exact_beyond_what_f32_holds() -> None:
-    a, b = np.full((1, 1, 4096), 255), np.full((1, 4096, 1), 255)
-    b[0, 0, 0] = 254
-    found = evaluate(Dot, Given(U8, a), Given(U8, b), Given(I32, [[[1]]]))
-    assert found.tolist() == [[[4095 * 255 * 255 + 255 * 254 + 1]]]
+@pytest.mark.parametrize("k", [255, 256, 257, 258, 259, 260, 4096])
+@pytest.mark.parametrize(("format", "most"), [(U8, 255), (I8, -128)], ids=str)
+def test_integers_are_exact_on_both_sides_of_what_f32_holds(format: DType, most: int, k: int) -> None:
+    a, b = np.full((1, 2, k), most), np.full((1, k, 2), most)
+    a[0, 1, :], b[0, :, 1] = most + 1 if most < 0 else most - 1, 1
+    b[0, 0, 0] = 4 + k % 2  # an odd sum of u8, which f32 does not hold beyond 2^24
+    found = evaluate(Dot, Given(format, a), Given(format, b), Given(I32, np.ones((1, 2, 2))))
+    rows = a[0].tolist()
+    expected = [[1 + sum(x * y for x, y in zip(row, b[0, :, j].tolist(), strict=True)) for j in (0, 1)] for row in rows]
+    assert found.tolist() == [expected]
 
 
 FINITE = {E4M3: 0x77, E5M2: 0x7B, E2M1: 0x7, E3M2: 0x1F, E2M3: 0x1F, dtype("ue4m3"): 0x7D, dtype("e8m0"): 0xFE}

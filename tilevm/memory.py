@@ -212,11 +212,12 @@ class Tensor:
     def viewed(self, dtype: DType, shape: tuple[int, ...]) -> Tensor:
         """The packed bytes of this tensor as another format and shape.
 
-        Raises ``ExecutionError`` R008 where the shape does not cover exactly the bits of the tensor.
+        Raises ``ExecutionError`` R008 where the shape does not cover exactly the bytes of the tensor, or has a negative
+        extent.
         """
         assert self.packed is not None, "a launch keeps the bytes of every tensor that is viewed"
         count = math.prod(shape)
-        if (count * dtype.bits + 7) // 8 != self.packed.size:
+        if min(shape, default=0) < 0 or (count * dtype.bits + 7) // 8 != self.packed.size:
             raise ExecutionError(
                 "R008",
                 f"`memory_view` asks for {dtype}{list(shape)}, {count * dtype.bits} bits, "

@@ -57,9 +57,10 @@ class Random(Instruction):
     """``random(shape, seed, offset=0)``: a tile of u32, 32 random bits each, the same for the same numbers on every
     machine.
 
-    Element i (in row-major order) is the first word of Philox4x32-10 for the counter (offset + i, 0, 0, 0) and the key
-    (seed, 0), where offset + i is taken modulo 2^32. Blocks that want different numbers give different offsets or
-    seeds. Reference: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
+    Element i (in row-major order) is the first word of Philox4x32-10 for the counter (low, high, 0, 0) of offset + i
+    and the key (low, high) of the seed: the halves of the numbers modulo 2^64, so that -1 is 2^64 - 1 in every format.
+    Blocks that want different numbers give different offsets or seeds. Reference: Salmon et al., "Parallel random
+    numbers: as easy as 1, 2, 3", 2011.
     """
 
     shape: tuple[int, ...] = attribute("shape")
@@ -70,16 +71,17 @@ class Random(Instruction):
         return register_type(U32, self.shape)
 
     def evaluate(self, batch: Batch) -> Array:
-        places = np.arange(int(np.prod(self.shape)), dtype=np.uint32)[None]
+        places = np.arange(int(np.prod(self.shape)), dtype=np.uint64)[None]
         if self.offset is not None:
-            places = places + _word(batch.values(self.offset))[:, None]
-        words = philox((places, 0, 0, 0), (_word(batch.values(self.seed))[:, None], 0))
+            places = places + batch.values(self.offset).astype(np.uint64)[:, None]
+        seeds = batch.values(self.seed).astype(np.uint64)[:, None]
+        words = philox((*_halves(places), 0, 0), _halves(seeds))
         return words[0].reshape(-1, *self.shape)
 
 
-def _word(numbers: Array) -> Array:
-    """Integers modulo 2^32."""
-    return numbers.astype(np.int64).astype(np.uint32) if numbers.dtype.kind == "i" else numbers.astype(np.uint32)
+def _halves(numbers: Array) -> tuple[Array, Array]:
+    """The low and the high word of 64-bit numbers."""
+    return numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
 
 
 def philox(counter: tuple[Array | int, ...], key: tuple[Array | int, ...]) -> tuple[Array, ...]:

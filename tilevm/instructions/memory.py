@@ -107,7 +107,7 @@ def _check_indices(call: str, base: Value, indices: tuple[Operand, ...]) -> tupl
     if len(indices) != rank:
         raise ProgramError(
             "T041",
-            f"`{call}` takes one index for each of the {rank} dimensions of `{base.name}`, not {len(indices)}",
+            f"`{call}` takes an index for each dimension of `{base.name}`: {rank}, not {len(indices)}",
             argument="indices",
         )
     for index in indices:

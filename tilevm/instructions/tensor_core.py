@@ -1,7 +1,8 @@
 """Matrix products of tiles: ``dot`` and ``dot_scaled``.
 
-Products of floats below ``f32`` are exact, and are added in ``f32`` in an order that is not specified, as tensor cores
-do; ``f32`` and ``f64`` are multiplied and added in their own format. Integers are exact, and wrap in ``i32``.
+Products of floats below ``f32`` keep all their digits, within the range of ``f32``, and are added in ``f32`` in an
+order that is not specified, as tensor cores do; ``f32`` and ``f64`` are multiplied and added in their own format.
+Integers are exact, and wrap in ``i32``.
 """
 
 from __future__ import annotations
@@ -100,8 +101,9 @@ class Dot(Instruction):
     def evaluate(self, batch: Batch) -> Array:
         a, b, acc = numbers(batch, self.a), numbers(batch, self.b), batch.values(self.acc)
         if acc.dtype == np.int32:
-            # Exact in float64: a sum of K products below 2^16 stays below 2^53 for every K that a tile can have.
-            exact: Array = np.matmul(a.astype(np.float64), b.astype(np.float64))
+            # A sum of K products below 2^16 is exact in float32 up to K = 2^8, in float64 for every K of a tile.
+            carrier = np.float32 if a.shape[2] <= 256 else np.float64
+            exact: Array = np.matmul(a.astype(carrier), b.astype(carrier))
             return (exact.astype(np.int64) + acc).astype(np.int32)
         product: Array = np.matmul(a, b)
         return np.add(product, acc, out=product) if len(product) >= len(acc) else product + acc
