@@ -5,8 +5,8 @@ PTX, the compiler's log) behind a header of its own: a mark, the length of what 
 fit its header is treated as absent, removed, and written anew. Nothing that is read is executed or unpickled.
 
 Many processes may use one folder at once, without locks, because each step is a single one for the file system: an
-entry is written beside its place and moved there whole, a reader has opened the old file or the new one, and two
-processes that write the same entry write the same bytes. The folder is bounded: after each write, entries that were not
+entry is written beside its place and moved there whole, a reader has opened the old file or the new one, and of two
+processes that write the same entry either's will do. The folder is bounded: after each write, entries that were not
 used for the longest time are removed until all together are small enough; use is recorded as the time of modification.
 
 A folder that cannot be used makes no difference but in time: it is said once, as a ``CacheWarning``, and kernels are

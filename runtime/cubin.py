@@ -233,7 +233,8 @@ def _kernel(name: str, common: Mapping[int, int], sections: Mapping[str, _Sectio
         if attribute == MAX_THREADS and len(value) == 12:
             x, y, z = struct.unpack("<III", value)
             maximum_threads = x * y * z
-    shared = _size(sections, f".nv.shared.{name}")
+    shared = sections[f".nv.shared.{name}"].size if f".nv.shared.{name}" in sections else 0
+    constants = sections.get(f".nv.constant0.{name}")
     if number >= RESERVING_FROM:
         shared = max(0, shared - RESERVED_SHARED)
     return KernelImage(
@@ -242,15 +243,11 @@ def _kernel(name: str, common: Mapping[int, int], sections: Mapping[str, _Sectio
         stack_bytes=common.get(MIN_STACK_SIZE, 0),
         frame_bytes=common.get(FRAME_SIZE, 0),
         shared_bytes=shared,
-        constant_bytes=_size(sections, f".nv.constant0.{name}"),
+        constant_bytes=len(constants.data) if constants else 0,
         parameter_bytes=parameter_bytes,
-        code_bytes=_size(sections, f".text.{name}"),
+        code_bytes=len(sections[f".text.{name}"].data),
         maximum_threads=maximum_threads,
     )
-
-
-def _size(sections: Mapping[str, _Section], name: str) -> int:
-    return sections[name].size if name in sections else 0
 
 
 def disassemble(cubin: bytes, *, options: tuple[str, ...] = ("-c",)) -> str:

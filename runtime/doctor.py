@@ -104,9 +104,9 @@ def _interpreter() -> Finding:
 
 
 def _cache() -> Finding:
-    from platformdirs import user_cache_path
+    from tilevm.runtime.cache import cache_folder
 
-    folder = user_cache_path("tilevm")
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -10,6 +10,7 @@ text where ``#line`` leads there. The assembler names lines of PTX; they are fol
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ REFUSED = re.compile(
     r"^(?P<file>[^\n(]+)\((?P<line>\d+)\): (?:catastrophic )?error(?: #[\w-]+)?: (?P<text>.*)$", re.MULTILINE
 )
 REFUSED_BY_ASSEMBLER = re.compile(
-    r"^ ?ptxas (?:application ptx input, line (?P<line>\d+); )?error +: (?P<text>.*)$", re.MULTILINE
+    r"^ptxas (?:application ptx input, line (?P<line>\d+); )?error +: (?P<text>.*)$", re.MULTILINE
 )
 PTX_FILE = re.compile(r'^\s*\.file\s+(?P<number>\d+)\s+"(?P<name>[^"]*)"', re.MULTILINE)
 PTX_PLACE = re.compile(r"(?:^\s*\.loc|inlined_at)\s+(?P<number>\d+)\s+(?P<line>\d+)")
@@ -135,21 +136,27 @@ def _compile(
         try:
             binding.compileProgram(program, options)
         except binding.NVRTCError as error:
-            log = binding.getProgramLog(program)
+            log = _log(binding, program)
             if error.status == INVALID_OPTION:
                 raise _refused_option(log, nvrtc) from None
             raise TilevmError.of(_complaints(log, binding.getPTX(program).decode(), sources)) from None
         return {
             "cubin": complete(binding.getCUBIN(program)),
             "ptx": binding.getPTX(program),
-            "log": binding.getProgramLog(program).encode(),
+            "log": _log(binding, program).encode(),
         }
     finally:
         binding.destroyProgram(program)
 
 
+def _log(binding: Any, program: Any) -> str:
+    """What compiler and assembler wrote, without the zeros between the two."""
+    log: str = binding.getProgramLog(program)
+    return log.replace("\0", "").strip()
+
+
 def _refused_option(log: str, nvrtc: str) -> UsageError:
-    reason = log.strip().removeprefix("nvrtc: error: ")
+    reason = log.removeprefix("nvrtc: error: ")
     return UsageError(
         "F025",
         f"{nvrtc} does not take an option: {reason}",
@@ -179,7 +186,7 @@ def _resources(cubin: bytes, log: str) -> dict[str, Resources]:
 def _complaints(log: str, ptx: str, sources: tuple[Source, ...]) -> Iterator[Diagnostic]:
     """One diagnostic for each thing that the compiler or the assembler refuses; the first has the whole log."""
     texts = {source.name: source for source in sources}
-    help: str | None = "the compiler wrote:\n" + log.strip()
+    help: str | None = "the compiler wrote:\n" + log
     for found in REFUSED.finditer(log):
         yield _complaint(found["text"], (found["file"], int(found["line"])), texts, help)
         help = None
@@ -205,7 +212,8 @@ def _complaint(text: str, place: tuple[str, int] | None, texts: Mapping[str, Sou
 
 def _place_of_ptx(ptx: str, line: int, texts: Mapping[str, Source]) -> tuple[str, int] | None:
     """File and line that a line of PTX comes from, rather one of ``texts`` than what was inlined there."""
-    files = {found["number"]: found["name"] for found in PTX_FILE.finditer(ptx)}
+    here = os.path.join(os.getcwd(), "")  # which NVRTC puts before names that are not absolute
+    files = {found["number"]: found["name"].removeprefix(here) for found in PTX_FILE.finditer(ptx)}
     nearest = None
     for written in reversed(ptx.splitlines()[:line]):
         if written.startswith((".visible", ".entry", ".func")):
