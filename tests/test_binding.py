@@ -246,7 +246,7 @@ def test_replacing_operands_keeps_everything_else() -> None:
     assert moved.target == Window(window.base, (Literal(3, I32),) * 2, (8, None))  # type: ignore[attr-defined]
 
 
-def test_windows_are_told_apart_by_what_is_done_to_them() -> None:
+def test_memory_is_told_apart_by_what_is_done_to_it() -> None:
     made = probe(part(tensor(), 0, 0), shared(8))
-    assert [each.base.name for each in made.windows(written=True)] == ["x"]
-    assert [each.base.name for each in made.windows(written=False)] == ["xs"]
+    assert [each.name for each in made.memory(written=True)] == ["x"]
+    assert [each.name for each in made.memory(written=False)] == ["xs"]

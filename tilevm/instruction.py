@@ -101,12 +101,27 @@ def operand(
     form: str = "any",
     group: str | None = None,
     fixed: DType | None = None,
+    writes: bool = False,
     variadic: bool = False,
     keyword: bool = False,
     default: Any = dataclasses.MISSING,
 ) -> Any:
-    """A field that takes a scalar, a tile or (``form``) memory. ``default`` None makes it optional."""
-    role = Role("operand", dtypes, form, group, fixed, variadic=variadic, keyword=keyword, optional=default is None)
+    """A field that takes a scalar, a tile or (``form``) memory, which is read, or where it says so written instead.
+
+    ``default`` None makes it optional.
+    """
+    role = Role(
+        "operand",
+        dtypes,
+        form,
+        group,
+        fixed,
+        writes=writes,
+        reads=not writes,
+        variadic=variadic,
+        keyword=keyword,
+        optional=default is None,
+    )
     return _field(role, default)
 
 
@@ -183,11 +198,16 @@ class Instruction:
             elif role.kind == "operand" and held is not None:
                 yield from held if role.variadic else (held,)
 
-    def windows(self, *, written: bool) -> Iterator[Window]:
-        """The windows that the instruction writes, or those that it reads."""
+    def memory(self, *, written: bool) -> Iterator[Value]:
+        """The tensors and shared tiles that the instruction writes, or those that it reads."""
         for name, role in self.roles().items():
-            if role.kind == "window" and (role.writes if written else role.reads):
-                yield getattr(self, name)
+            held = getattr(self, name)
+            if not (role.writes if written else role.reads):
+                continue
+            if role.kind == "window":
+                yield held.base
+            elif role.kind == "operand" and role.form in ("memory", "tensor"):
+                yield held
 
     def substituted(self, replace: Callable[[Operand], Operand]) -> Instruction:
         """The same instruction with every operand replaced."""
@@ -281,6 +301,7 @@ def _check_operand(owner: Instruction, name: str, role: Role, held: Operand) -> 
             argument=name,
             help="`load` brings a window of it into registers" if memory else None,
         )
+    _check_access(owner, name, role, held)
     if role.fixed is not None and held.dtype is not role.fixed:
         raise ProgramError(
             "T006",
@@ -294,6 +315,16 @@ def _check_operand(owner: Instruction, name: str, role: Role, held: Operand) -> 
             f"`{owner.spelling}` takes {role.dtypes.name} for `{name}`, not {held.dtype}",
             argument=name,
             help=_format_help(held.dtype, role.dtypes),
+        )
+
+
+def _check_access(owner: Instruction, name: str, role: Role, base: Operand) -> None:
+    if role.writes and isinstance(base, Value) and isinstance(base.type, TensorType) and base.type.access == "in":
+        raise ProgramError(
+            "T013",
+            f"`{owner.spelling}` writes `{base.name}`, which is an input",
+            argument=name,
+            help=f"declare it as `out {base.name}: …` or `inout {base.name}: …`",
         )
 
 
@@ -312,13 +343,7 @@ def _check_window(owner: Instruction, name: str, role: Role, held: Window) -> No
         raise ProgramError(
             "T011", f"`{owner.spelling}` takes a window of {allowed} for `{name}`, not {described(kind)}", argument=name
         )
-    if role.writes and isinstance(kind, TensorType) and kind.access == "in":
-        raise ProgramError(
-            "T013",
-            f"`{owner.spelling}` writes `{held.base.name}`, which is an input",
-            argument=name,
-            help=f"declare it as `out {held.base.name}: …` or `inout {held.base.name}: …`",
-        )
+    _check_access(owner, name, role, held.base)
     for offset in held.offsets:
         if not isinstance(offset.type, ScalarType) or offset.dtype.name != "i32":
             raise ProgramError(

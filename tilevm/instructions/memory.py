@@ -155,12 +155,11 @@ class Scatter(Instruction):
     input, T040 for a value of another shape, T041 and T042 as ``gather``.
     """
 
-    base: Value = operand(form="memory", group="elements")
+    base: Value = operand(form="memory", group="elements", writes=True)
     value: Operand = operand(group="elements")
     indices: tuple[Operand, ...] = operand(INTEGER, variadic=True)
 
     def infer(self) -> None:
-        _check_writable("scatter", self.base)
         shape = _check_indices("scatter", self.base, self.indices)
         if not isinstance(self.value.type, ScalarType) and self.value.shape != shape:
             raise ProgramError(
@@ -173,16 +172,6 @@ class Scatter(Instruction):
         indices = _indices(batch, self.indices)
         shape = np.broadcast_shapes(*(index.shape for index in indices))[1:]
         batch.scatter(self.base, indices, _spread(batch.raw(self.value), shape))
-
-
-def _check_writable(call: str, base: Value) -> None:
-    if isinstance(base.type, TensorType) and base.type.access == "in":
-        raise ProgramError(
-            "T013",
-            f"`{call}` writes `{base.name}`, which is an input",
-            argument="base",
-            help=f"declare it as `out {base.name}: …` or `inout {base.name}: …`",
-        )
 
 
 @instruction("copy_async", pure=False)
