@@ -29,7 +29,7 @@ from tilevm.runtime.kernel import Kernel, load
 
 __all__ = ["arguments", "assignments", "chosen_kernel", "compile_time", "random_array", "read_array"]
 
-RANDOM = re.compile(r"(?P<shape>\d+(?:x\d+)*):(?P<dtype>[a-z]\w*)(?::(?P<seed>\d+))?")
+RANDOM = re.compile(r"(?P<shape>\d+(?:[x,]\d+)*):(?P<dtype>[a-z]\w*)(?::(?P<seed>\d+))?")
 WIDEST_RANDOM = 128
 """Random integers lie in [-128, 128), so that their sums and products stay in a wide format's range."""
 
@@ -84,7 +84,7 @@ def _array(name: str, text: str, seed: int) -> Any:
     described = RANDOM.fullmatch(text)
     if described is None:
         return read_array(text)
-    shape = tuple(int(extent) for extent in described["shape"].split("x"))
+    shape = tuple(int(extent) for extent in re.split("[x,]", described["shape"]))
     return random_array(name, shape, parse_dtype(described["dtype"]), int(described["seed"] or seed))
 
 
