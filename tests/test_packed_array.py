@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tilevm.dtypes import codebook, dtype
 from tilevm.errors import DTypeError, TilevmError, UsageError
 from tilevm.layout_constructors import local, spatial
+from tilevm.layout_text import layout as parse_layout
 from tilevm.memory_pattern import blocks, strides
 from tilevm.packed_array import PackedArray
 
@@ -36,12 +37,24 @@ def test_codes_come_back_and_take_as_many_bytes_as_their_bits(name: str) -> None
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    "pattern", [blocks(4, 2), blocks(4, 8) * (spatial(4, 1) * local(1, 8)), strides(1, 9), strides(17, 2)]
+    "pattern",
+    [
+        blocks(4, 2),
+        blocks(4, 8) * (spatial(4, 1) * local(1, 8)),
+        strides(1, 9),
+        strides(17, 2),
+        "[8,8]{{8:B{row} | 8:B{bits}; {bits} bits}}",
+    ],
+    ids=str,
 )
 def test_a_layout_places_each_element_at_its_bit(name: str, pattern: object) -> None:
     bits = dtype(name).bits
     codes = some_codes(name, (8, 8))
-    layout = pattern.bind((8, 8), bits)  # type: ignore[attr-defined]
+    if isinstance(pattern, str):
+        # Rows that begin at no multiple of an element, nor of a byte.
+        layout = parse_layout(pattern.format(row=8 * bits + 3, bits=bits))
+    else:
+        layout = pattern.bind((8, 8), bits)  # type: ignore[attr-defined]
     packed = PackedArray.from_codes(codes, name, layout)
     stream = int.from_bytes(packed.data.tobytes(), "little")
     offsets = layout.bit_offsets()
@@ -63,6 +76,33 @@ def test_a_window_is_the_window_of_the_codes(data: st.DataObject) -> None:
         index.append(first if data.draw(st.booleans()) else slice(first, data.draw(st.integers(-extent, extent + 2))))
     window = PackedArray.from_codes(codes, name)[tuple(index)]
     np.testing.assert_array_equal(window.codes(), codes[tuple(index)])
+
+
+def test_bits_between_elements_are_zero() -> None:
+    for row in (40, 41):
+        layout = parse_layout(f"[3,4]{{3:B{row} | 4:B5; 5 bits}}")
+        packed = PackedArray.from_codes(np.full((3, 4), 31, np.uint8), "u5", layout)
+        expected = sum(((1 << 20) - 1) << (row * place) for place in range(3))
+        assert int.from_bytes(packed.data.tobytes(), "little") == expected
+
+
+def test_elements_that_share_bits_may_be_packed_only_if_their_codes_agree_d008() -> None:
+    repeated, overlapping = strides(0, 1).bind((2, 4), 4), parse_layout("[2]{2:B3; 4 bits}")
+    same = PackedArray.from_codes([[1, 2, 3, 4]] * 2, "u4", repeated)
+    assert (same.nbytes, same.codes().tolist()) == (2, [[1, 2, 3, 4]] * 2)
+    assert PackedArray.from_codes([0b1001, 0b0001], "u4", overlapping).codes().tolist() == [0b1001, 0b0001]
+    for codes, layout in [([[1, 2, 3, 4], [1, 2, 3, 5]], repeated), ([0b1001, 0b0000], overlapping)]:
+        with pytest.raises(DTypeError) as caught:
+            PackedArray.from_codes(codes, "u4", layout)
+        assert caught.value.code == "D008"
+
+
+def test_rows_are_iterated_over() -> None:
+    packed = PackedArray.from_values([[1, 2, 3], [4, 5, 6]], "u4")
+    assert [row.numpy().tolist() for row in packed] == [[1, 2, 3], [4, 5, 6]]
+    assert list(PackedArray.from_values(np.zeros((0, 3)), "u4")) == []
+    with pytest.raises(TypeError):
+        iter(PackedArray.from_values(1, "u4"))
 
 
 def test_numbers_have_the_numpy_type_that_holds_them_exactly() -> None:
@@ -119,6 +159,35 @@ def test_a_file_that_is_not_one_is_refused_and_nothing_in_it_is_unpickled(tmp_pa
     assert caught.value.code == "F002"
 
 
+def test_no_single_damaged_bit_or_lost_end_gives_another_array_or_another_error(tmp_path: Path) -> None:
+    packed = PackedArray.from_codes(some_codes("f6e3m2", (8, 8)), "f6e3m2", blocks(4, 4).bind((8, 8), 6))
+    packed.save(tmp_path / "whole")
+    whole = (tmp_path / "whole").read_bytes()
+    damaged = [whole[:length] for length in range(0, len(whole), 31)]
+    for place in range(0, len(whole), 2):
+        bit = 1 << (place // 2 % 8)
+        damaged.append(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+    found = []
+    for content in damaged:
+        (tmp_path / "damaged").write_bytes(content)
+        found.append(loaded_or_refused(tmp_path / "damaged"))
+    # Some bits of an archive, such as its dates, mean nothing to the array.
+    for again in (each for each in found if isinstance(each, PackedArray)):
+        assert (again.dtype, again.shape, again.layout) == (packed.dtype, packed.shape, packed.layout)
+        np.testing.assert_array_equal(again.data, packed.data)
+    refusals = [each for each in found if isinstance(each, str)]
+    assert set(refusals) == {"F003"}
+    assert len(refusals) > len(found) / 2
+
+
+def loaded_or_refused(path: Path) -> PackedArray | str:
+    """The array of a file, or the code of the error."""
+    try:
+        return PackedArray.load(path)
+    except UsageError as error:
+        return error.code
+
+
 class Trap:
     """Fails the test when it is unpickled."""
 
@@ -138,7 +207,12 @@ class Trap:
         ("D009", lambda: PackedArray.from_values([1, 2], "u4")[::2]),
         ("D009", lambda: PackedArray.from_values([1, 2], "u4")[2]),
         ("D009", lambda: PackedArray.from_values([1, 2], "u4")[0, 0]),
+        ("D008", lambda: PackedArray(np.zeros(4, np.uint8), "u4", (2,), "row_major")),  # type: ignore[arg-type]
         ("D009", lambda: PackedArray.from_values([1, 2], "u4")["a"]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")["a":]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[1.5:]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[::0]),
+        ("D009", lambda: PackedArray.from_values([1, 2], "u4")[...]),
     ],
 )
 def test_what_does_not_fit_is_refused(code: str, wrong: object) -> None:

@@ -130,8 +130,17 @@ def test_a_code_of_more_bits_is_refused_d003(codes: list[Any], bits: int, wrong:
     assert wrong in str(caught.value)
 
 
-@pytest.mark.parametrize("bits", [0, -1, 65])
-def test_other_widths_are_refused_d006(bits: int) -> None:
+@pytest.mark.parametrize("bits", range(1, 65))
+def test_widths_and_counts_may_be_integers_of_numpy(bits: int) -> None:
+    codes = [(1 << bits) - 1, 0, 1]
+    for kind in (np.uint8, np.int64):
+        packed = pack(np.array(codes, np.uint64), kind(bits))
+        assert packed.tobytes() == stream_of(codes, bits)
+        assert unpack(packed, kind(bits), kind(3)).tolist() == codes
+
+
+@pytest.mark.parametrize("bits", [0, -1, 65, "4", 4.0, None])
+def test_other_widths_are_refused_d006(bits: Any) -> None:
     for call in (lambda: pack([0], bits), lambda: unpack(np.zeros(99, np.uint8), bits, 1)):
         with pytest.raises(DTypeError) as caught:
             call()
@@ -141,7 +150,8 @@ def test_other_widths_are_refused_d006(bits: int) -> None:
 @pytest.mark.parametrize("bits", [1, 3, 4, 8, 12, 16])
 def test_a_stream_that_is_too_short_or_not_of_bytes_is_refused_d007(bits: int) -> None:
     stream = pack(np.zeros(20, np.uint8), bits)
-    wrong: list[tuple[Any, int]] = [(stream[:-1], 20), (stream.astype(np.int16), 20), (stream, -9), (stream, 1000)]
+    wrong: list[tuple[Any, Any]] = [(stream[:-1], 20), (stream.astype(np.int16), 20), (stream, 1000)]
+    wrong += [(stream, count) for count in (-1, -2, -9, 2.0, None, "2")]
     for data, count in wrong:
         with pytest.raises(DTypeError) as caught:
             unpack(data, bits, count)
@@ -173,8 +183,10 @@ def test_other_trits_are_refused_d003(codes: list[Any]) -> None:
     assert caught.value.code == "D003"
 
 
-@pytest.mark.parametrize(("stream", "count"), [([0], 6), ([243], 5), ([0], -6), (np.zeros(2, np.int64), 5)], ids=repr)
-def test_wrong_bytes_of_trits_are_refused_d007(stream: Any, count: int) -> None:
+@pytest.mark.parametrize(
+    ("stream", "count"), [([0], 6), ([243], 5), ([0], -1), ([0], -6), ([0], 2.0), (np.zeros(2, np.int64), 5)], ids=repr
+)
+def test_wrong_bytes_of_trits_are_refused_d007(stream: Any, count: Any) -> None:
     data = np.array(stream, np.uint8) if isinstance(stream, list) else stream
     with pytest.raises(DTypeError) as caught:
         unpack_trits(data, count)

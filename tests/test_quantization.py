@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tilevm.dtypes import dtype
+from tilevm.dtypes import codebook, dtype
 from tilevm.errors import DTypeError
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import quantize
@@ -76,6 +76,38 @@ def test_scales_may_have_any_format_that_holds_them() -> None:
     assert error(q.dequantize(), w) < 0.2
 
 
+@pytest.mark.parametrize("scale_name", ["f16", "bf16", "f32", "tf32", "f8e4m3", "f8e5m2", "ue4m3", "e8m0", "f6e3m2"])
+@pytest.mark.parametrize("name", ["u1", "u2", "u4", "u8", "u16"])
+def test_zero_points_are_kept_exactly_or_refused_d013(name: str, scale_name: str) -> None:
+    w, kind, scale_kind = weights((64, 16)), dtype(name), dtype(scale_name)
+    integers = np.arange(int(kind.max) + 1, dtype=np.float64)
+    if not np.array_equal(scale_kind.decode(scale_kind.encode(integers)), integers):
+        with pytest.raises(DTypeError) as caught:
+            quantize(w, name, group=32, scale_format=scale_name)
+        assert caught.value.code == "D013"
+        return
+    q = quantize(w, name, group=32, scale_format=scale_name)
+    zeros, scales = (np.asarray(each, np.float64) for each in (q.zeros, q.scales))
+    assert np.array_equal(zeros, np.clip(np.rint(zeros), 0, int(kind.max)))
+    # Half a step for the code, and another half for the zero point.
+    assert (np.abs(q.dequantize() - w) <= 1.001 * np.repeat(scales, 32, axis=0)).all()
+
+
+def test_weights_of_every_size_that_float32_has_are_quantised() -> None:
+    w = weights((64, 4)).astype(np.float64)
+    for size in (1e-36, 1e-20, 1e20, 1e37):
+        for name in ("i4", "u4", "f6e3m2"):
+            scaled = (w * size).astype(np.float32)
+            q = quantize(scaled, name, group=32, scale_format="f32", clips=CLIPS)
+            assert error(q.dequantize() / size, scaled / size) < 0.2
+
+
+def test_the_only_sign_of_a_codebook_reaches_as_far_as_the_group() -> None:
+    kind = codebook("below_zero_book", [-4.0, -2.0, -1.0, -0.5])
+    q = quantize(np.float32([[-8.0], [-1.0], [-2.0], [-4.0]]), kind, group=4)
+    assert q.dequantize().tolist() == [[-8.0], [-1.0], [-2.0], [-4.0]]
+
+
 def test_sizes_count_codes_scales_and_zero_points() -> None:
     q = quantize(weights((256, 24)), "u3", group=64)
     assert q.nbytes == 256 * 24 * 3 // 8 + 2 * (4 * 24 * 2)
@@ -98,11 +130,22 @@ def test_a_group_of_zeros_stays_zero() -> None:
         ("D010", lambda: quantize(np.array(["a"]), "i4")),
         ("D010", lambda: quantize(np.float32([np.nan] * 128), "i4")),
         ("D011", lambda: quantize(weights(), "i4", group=100)),
+        ("D010", lambda: quantize(np.full((128, 1), 1e300), "i4")),
         ("D011", lambda: quantize(weights(), "i4", axis=2)),
+        ("D011", lambda: quantize(weights(), "i4", axis=1.0)),  # type: ignore[arg-type]
+        ("D011", lambda: quantize(weights(), "i4", group=0)),
+        ("D011", lambda: quantize(weights(), "i4", group="channel")),  # type: ignore[arg-type]
+        ("D011", lambda: quantize(np.float32(1), "i4")),
         ("D012", lambda: quantize(weights(), "e8m0")),
         ("D012", lambda: quantize(weights(), "ue4m3")),
         ("D013", lambda: quantize(weights(), "i4", scale_format="i8")),
         ("D013", lambda: quantize(1e9 * weights(), "i4", scale_format="f16")),
+        ("D015", lambda: quantize(weights(), "i4", clips=())),
+        ("D015", lambda: quantize(weights(), "i4", clips=0.9)),  # type: ignore[arg-type]
+        ("D015", lambda: quantize(weights(), "i4", clips=(1.0, 0.0))),
+        ("D015", lambda: quantize(weights(), "i4", clips=(-0.5,))),
+        ("D015", lambda: quantize(weights(), "i4", clips=(float("nan"),))),
+        ("D015", lambda: quantize(weights(), "i4", clips=("all",))),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_quantised_is_refused(code: str, wrong: object) -> None:

@@ -26,6 +26,9 @@ Array = NDArray[Any]
 CHUNK = 1 << 16
 """Elements that are worked on at a time, so that intermediate arrays stay in the cache."""
 
+EXACT_CHUNK = 1 << 14
+"""The same for the exact algorithm, which has more of these arrays, in ``float64``."""
+
 
 # Decoding
 
@@ -107,7 +110,7 @@ def encode(dtype: DType, values: Array, rounding: str, saturate: bool, random: R
         raise DTypeError(
             "D004",
             f"there is no rounding `{rounding}`",
-            help=did_you_mean(rounding, ROUNDINGS) or f"roundings are {', '.join(ROUNDINGS)}",
+            help=did_you_mean(str(rounding), ROUNDINGS) or f"roundings are {', '.join(ROUNDINGS)}",
         )
     bits = _random_bits(rounding, random, values.shape)
     with np.errstate(all="ignore"):
@@ -148,7 +151,7 @@ def _encode_in_chunks(
 ) -> Array:
     flat, drawn = numbers.reshape(-1), None if random is None else random.reshape(-1)
     result = np.empty(flat.shape, dtype.storage)
-    for part in _chunks(len(flat)):
+    for part in _chunks(len(flat), EXACT_CHUNK):
         own = None if drawn is None else drawn[part]
         result[part] = encode_exactly(dtype, flat[part].astype(np.float64), rounding, saturate, own)
     return result.reshape(numbers.shape)
@@ -218,8 +221,8 @@ def _encode_by_table(dtype: DType, numbers: Array, rounding: str, saturate: bool
     return result.reshape(numbers.shape)
 
 
-def _chunks(length: int) -> Iterator[slice]:
-    return (slice(start, min(start + CHUNK, length)) for start in range(0, length, CHUNK))
+def _chunks(length: int, size: int = CHUNK) -> Iterator[slice]:
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
 
 
 def _odd_float32(numbers: Array) -> NDArray[np.float32]:
@@ -249,7 +252,7 @@ def _table(dtype: DType, rounding: str, saturate: bool) -> NDArray[np.uint8]:
     numbers = (np.arange(1 << (32 - cut), dtype=np.uint32) << np.uint32(cut)).view(np.float32)
     # A NaN whose payload is all in the bits that are cut has the last bit set, so that it is a NaN here too.
     with np.errstate(all="ignore"):
-        return encode_exactly(dtype, numbers.astype(np.float64), rounding, saturate, None).astype(np.uint8)
+        return _encode_in_chunks(dtype, numbers, rounding, saturate, None)
 
 
 @lru_cache(maxsize=64)

@@ -298,9 +298,11 @@ _NAMED = {
 }
 _INTERNED: dict[str, DType] = dict(_NAMED)
 
-_INTEGER = re.compile(r"([ui])([1-9]\d*)")
-_FLOAT = re.compile(r"f(\d+)e(\d+)m(\d+)(fn|ieee|fnuz)?")
-_UNSIGNED_FLOAT = re.compile(r"ue(\d+)m(\d+)(fn|ieee)?")
+# Without leading zeros, which would give one format several names.
+_NUMBER = "(0|[1-9][0-9]{0,3})"
+_INTEGER = re.compile(f"([ui]){_NUMBER}")
+_FLOAT = re.compile(f"f{_NUMBER}e{_NUMBER}m{_NUMBER}(fn|ieee|fnuz)?")
+_UNSIGNED_FLOAT = re.compile(f"ue{_NUMBER}m{_NUMBER}(fn|ieee)?")
 
 
 def dtype(name: object) -> DType:
@@ -328,7 +330,7 @@ def _parse(name: str) -> DType:
         return dtype("u1")
     if match := _INTEGER.fullmatch(name):
         bits = int(match[2])
-        if bits > 8 and bits not in (16, 32, 64):
+        if bits not in (*range(1, 9), 16, 32, 64):
             raise DTypeError("D001", f"there is no format `{name}`", help="integers have 1 to 8, 16, 32 or 64 bits")
         return DType(name, bits, "int" if match[1] == "i" else "uint", signed=match[1] == "i")
     if match := _FLOAT.fullmatch(name):
@@ -419,13 +421,16 @@ def codebook(name: str, values: Iterable[float]) -> DType:
     >>> codebook("fourths", [-1, -0.25, 0.25, 1]).encode([0.3, -2.0])
     array([2, 0], dtype=uint8)
     """
-    table = tuple(float(value) for value in values)
+    try:
+        table = tuple(float(value) for value in values)
+    except (TypeError, ValueError, OverflowError):
+        table = ()
     if not 2 <= len(set(table)) == len(table) <= 256 or not all(math.isfinite(value) for value in table):
         raise DTypeError("D002", f"the codebook `{name}` needs 2 to 256 different finite values")
     known = _INTERNED.get(name)
     if known is not None and known.kind == "codebook" and known.table == table:
         return known
-    if known is not None or re.fullmatch(r"[a-z][a-z0-9_]*", name) is None or _is_format(name):
+    if known is not None or re.fullmatch(r"[a-z][a-z0-9_]*", str(name)) is None or _is_format(name):
         raise DTypeError(
             "D002", f"`{name}` cannot name a codebook", help="take a name in small letters that is not taken"
         )

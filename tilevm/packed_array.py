@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tilevm.dtypes import DType, Random, codebook, dtype
-from tilevm.errors import DTypeError, LayoutError, UsageError
+from tilevm.errors import DTypeError, UsageError
 from tilevm.files import file_errors, replacing
 from tilevm.layout import Layout
 from tilevm.layout_text import layout as parse_layout
@@ -50,17 +51,24 @@ class PackedArray:
 
     @classmethod
     def from_codes(cls, codes: ArrayLike, dtype: DType | str, layout: Layout | None = None) -> PackedArray:
-        """Packs codes, integers in the shape of the result. Raises ``DTypeError`` D003 for what is not a code."""
+        """Packs codes, integers in the shape of the result.
+
+        Raises ``DTypeError`` D003 for what is not a code, D008 for a layout that does not fit, or that gives bits to
+        several elements whose codes differ.
+        """
         kind = _format(dtype)
         checked = kind.checked(codes)
         fitting = _fitting(layout, kind, checked.shape)
         if fitting is None:
             return cls(pack(checked, kind.bits), kind, checked.shape)
-        bits = np.zeros(-(-fitting.size_bits // 8) * 8, np.uint8)
-        planes = np.arange(kind.bits)
-        places = fitting.bit_offsets()[..., None] + planes
-        bits[places] = (checked[..., None] >> planes.astype(checked.dtype)) & checked.dtype.type(1)
-        return cls(np.packbits(bits, bitorder="little"), kind, checked.shape, fitting)
+        packed = cls(_placed(checked, fitting), kind, checked.shape, fitting)
+        if not np.array_equal(packed.codes(), checked):
+            raise DTypeError(
+                "D008",
+                f"the layout {fitting} puts different codes in the same bits",
+                help="strides of 0, or less than an element, only read: copy the array that repeats elements",
+            )
+        return packed
 
     @classmethod
     def from_values(
@@ -97,6 +105,10 @@ class PackedArray:
             flat = unpack(self.data, self.dtype.bits, self.size)
             return flat.astype(self.dtype.storage, copy=False).reshape(self.shape)
         offsets = self.layout.bit_offsets()
+        slots = _slots(offsets, self.dtype.bits)
+        if slots is not None:
+            held = unpack(self.data, self.dtype.bits, int(slots.max(initial=-1)) + 1)
+            return held.astype(self.dtype.storage, copy=False)[slots]
         padded = np.concatenate([self.data, np.zeros(9, np.uint8)])
         first, shift = offsets >> 3, (offsets & 7).astype(np.uint64)
         words = np.zeros(offsets.shape, np.uint64)
@@ -130,6 +142,9 @@ class PackedArray:
         if not self.shape:
             raise TypeError("an array without dimensions has no length")
         return self.shape[0]
+
+    def __iter__(self) -> Iterator[PackedArray]:
+        return (self[place] for place in range(len(self)))
 
     def __getitem__(self, window: Any) -> PackedArray:
         """A window: slices without a step keep a dimension, integers drop it.
@@ -184,14 +199,13 @@ class PackedArray:
 
         Raises ``UsageError`` F002 where the file cannot be read, F003 where it is not such a file.
         """
-        import zipfile
-
-        with file_errors(path, "read"):
+        # NumPy leaves a file open that it opened itself and cannot read.
+        with file_errors(path, "read"), open(path, "rb") as file:
             try:
-                with np.load(path, allow_pickle=False) as held:
+                with np.load(file, allow_pickle=False) as held:
                     fields = {name: held[name] for name in ("data", "dtype", "table", "shape", "layout")}
                 return cls._from_fields(fields)
-            except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, DTypeError, LayoutError) as error:
+            except Exception as error:  # which ones damage may cause in NumPy, zipfile and zlib is not documented
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise UsageError(
                     "F003",
@@ -221,7 +235,8 @@ def _shape(shape: Any) -> tuple[int, ...]:
 def _fitting(layout: Layout | None, kind: DType, shape: tuple[int, ...]) -> Layout | None:
     if layout is None:
         return None
-    if not layout.is_memory or layout.shape != shape or layout.width != kind.bits:
+    fits = isinstance(layout, Layout) and layout.is_memory and layout.shape == shape and layout.width == kind.bits
+    if not fits:
         raise DTypeError(
             "D008",
             f"the layout {layout} is not a memory layout of {kind}{list(shape)}",
@@ -230,11 +245,35 @@ def _fitting(layout: Layout | None, kind: DType, shape: tuple[int, ...]) -> Layo
     return layout
 
 
+def _slots(offsets: NDArray[np.int64], bits: int) -> NDArray[np.int64] | None:
+    """The place of each element in a dense stream of elements; None where some lie between its places."""
+    slots = offsets // bits
+    return slots if np.array_equal(slots * bits, offsets) else None
+
+
+def _placed(codes: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
+    """The bytes of a memory layout that hold codes; bits between elements are zero."""
+    data = np.zeros(-(-layout.size_bits // 8), np.uint8)
+    offsets = layout.bit_offsets()
+    slots = _slots(offsets, layout.width)
+    if slots is not None:
+        dense = np.zeros(int(slots.max(initial=-1)) + 1, codes.dtype)
+        dense[slots] = codes
+        packed = pack(dense, layout.width)
+        data[: packed.size] = packed
+        return data
+    bits = np.zeros(8 * data.size, np.uint8)
+    for plane in range(layout.width):
+        bits[offsets + plane] = (codes >> codes.dtype.type(plane)) & codes.dtype.type(1)
+    return np.packbits(bits, bitorder="little")
+
+
 def _bounds(index: Any, extent: int) -> tuple[int, int] | int:
     """The first and the last index of a slice, or an index counted from the front."""
     if isinstance(index, slice):
-        first, last, step = index.indices(extent)
-        if step == 1:
+        own = all(isinstance(end, int | np.integer | None) for end in (index.start, index.stop))
+        if own and index.step in (None, 1):
+            first, last, _ = index.indices(extent)
             return first, max(first, last)
     elif isinstance(index, int | np.integer) and not isinstance(index, bool) and -extent <= index < extent:
         return int(index) % extent

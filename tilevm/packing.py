@@ -6,8 +6,9 @@ straddle bytes. Below 8 bits, codes come one in a byte, and are moved together i
     16 bits   0000 0bbb 0000 0aaa                        x - (x >> 8) · (2^8 - 2^b)
     32 bits   0000 0000 00dd dccc 0000 0000 00bb baaa    x - (x >> 16) · (2^16 - 2^2b)
 
-A subtraction moves the upper half down to the lower one, whatever both hold. Lanes end where they hold whole bytes: one
-for 1, 2 and 4 bits, else b in a lane of 64, two of which then make 2b bytes.
+A subtraction moves the upper half down to the lower one, whatever both hold. Up to 4 bits a product needs one step
+less: x · (2^10 + 2^5) holds bbbaaa in the upper bits of 16. Lanes end where they hold whole bytes: one for 2 and 4
+bits, else b in a lane of 64, two of which then make 2b bytes.
 
 >>> pack([1, 2, 3, 4], 4).tolist(), unpack(pack([1, 2, 3, 4], 4), 4, 4).tolist()
 ([33, 67], [1, 2, 3, 4])
@@ -15,6 +16,7 @@ for 1, 2 and 4 bits, else b in a lane of 64, two of which then make 2b bytes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -30,7 +32,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 BLOCK = 32
 """Codes that make a whole number of the largest units below: 32 codes of b bits are 4b bytes, for b = 3 two of 6."""
 
-PART = 1 << 17
+PART = 1 << 18
 """Codes that are worked on at a time, so that intermediate arrays stay in the cache."""
 
 _WHOLE = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
@@ -54,7 +56,7 @@ def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:
     >>> pack([5, 3, 7], 3).tolist()      # 101, 011, 111: the third straddles two bytes
     [221, 1]
     """
-    _check_width(bits)
+    bits = _width(bits)
     flat = _checked(codes, (1 << bits) - 1, f"{bits} bits")
     if bits in _WHOLE:
         return flat.astype(_WHOLE[bits]).view(np.uint8)
@@ -77,15 +79,13 @@ def pack(codes: ArrayLike, bits: int) -> NDArray[np.uint8]:
 def unpack(stream: ArrayLike, bits: int, count: int) -> NDArray[Any]:
     """The first ``count`` codes of a dense bit stream, in the smallest unsigned NumPy type that holds ``bits`` bits.
 
-    Raises ``DTypeError`` D006 for a width that is not 1 to 64, D007 for a stream that is not of bytes or too short.
+    Raises ``DTypeError`` D006 for a width that is not 1 to 64, D007 for a stream that is not of bytes or too short, or
+    a count that is not an integer of at least 0.
     """
-    _check_width(bits)
-    given = np.asarray(stream)
-    if given.dtype != np.uint8:
-        raise DTypeError("D007", f"packed data are bytes (uint8), not {given.dtype}")
-    data = np.ascontiguousarray(given).reshape(-1)
+    bits, count = _width(bits), _count(count)
+    data = np.ascontiguousarray(_bytes(stream)).reshape(-1)
     needed = packed_bytes(count, bits)
-    if not 0 <= needed <= data.size:
+    if needed > data.size:
         raise DTypeError("D007", f"{count} codes of {bits} bits take {needed} bytes, but there are {data.size}")
     if bits in _WHOLE:
         return data[:needed].view(_WHOLE[bits]).astype(_WHOLE[bits][1:])
@@ -103,9 +103,24 @@ def unpack(stream: ArrayLike, bits: int, count: int) -> NDArray[Any]:
     return codes[:count]
 
 
-def _check_width(bits: int) -> None:
-    if not 1 <= bits <= 64:
-        raise DTypeError("D006", f"an element has 1 to 64 bits, not {bits}")
+def _width(bits: int) -> int:
+    """A width as a Python integer: NumPy's own overflow where masks are made."""
+    if not isinstance(bits, int | np.integer) or not 1 <= bits <= 64:
+        raise DTypeError("D006", f"an element has 1 to 64 bits, not {bits!r}")
+    return operator.index(bits)
+
+
+def _count(count: int) -> int:
+    if not isinstance(count, int | np.integer) or count < 0:
+        raise DTypeError("D007", f"there are 0 or more codes to unpack, not {count!r}")
+    return operator.index(count)
+
+
+def _bytes(stream: ArrayLike) -> NDArray[np.uint8]:
+    given = np.asarray(stream)
+    if given.dtype != np.uint8:
+        raise DTypeError("D007", f"packed data are bytes (uint8), not {given.dtype}")
+    return given
 
 
 def _checked(codes: ArrayLike, last: int, what: str) -> NDArray[Any]:
@@ -142,9 +157,15 @@ def _pack_part(codes: Bytes, bits: int, stream: Bytes, spare: tuple[Bytes, Bytes
     held: NDArray[Any] = codes
     for size, width in _lanes(bits):
         lanes, upper = (each[: codes.size].view(f"<u{size // 8}") for each in spare)
-        np.right_shift(held.view(lanes.dtype), size // 2, out=upper)
-        np.multiply(upper, (1 << (size // 2)) - (1 << width), out=upper)
-        np.subtract(held.view(lanes.dtype), upper, out=lanes)
+        held = held.view(lanes.dtype)
+        if 4 * width <= size:
+            # The first term puts the lower half at its place and drops the upper one, which the second term places.
+            np.multiply(held, (1 << (size - 2 * width)) + (1 << (size // 2 - width)), out=lanes)
+            np.right_shift(lanes, size - 2 * width, out=lanes)
+        else:
+            np.right_shift(held, size // 2, out=upper)
+            np.multiply(upper, (1 << (size // 2)) - (1 << width), out=upper)
+            np.subtract(held, upper, out=lanes)
         held = lanes
     if bits in (2, 4):
         stream[:] = held
@@ -242,14 +263,13 @@ def pack_trits(codes: ArrayLike) -> NDArray[np.uint8]:
 def unpack_trits(stream: ArrayLike, count: int) -> NDArray[np.uint8]:
     """The first ``count`` trits of bytes of five, as codes.
 
-    Raises ``DTypeError`` D007 for a stream that is not of bytes, is too short or holds a byte above 242.
+    Raises ``DTypeError`` D007 for a stream that is not of bytes, is too short or holds a byte above 242, or a count
+    that is not an integer of at least 0.
     """
-    given = np.asarray(stream)
-    if given.dtype != np.uint8:
-        raise DTypeError("D007", f"packed data are bytes (uint8), not {given.dtype}")
-    data = given.reshape(-1)
+    count = _count(count)
+    data = _bytes(stream).reshape(-1)
     needed = -(-count // 5)
-    if not 0 <= needed <= data.size:
+    if needed > data.size:
         raise DTypeError("D007", f"{count} trits take {needed} bytes, but there are {data.size}")
     data = data[:needed]
     if data.size and int(data.max()) > 242:

@@ -10,7 +10,7 @@ the rounded scale, so that rounding the scale costs no more than it must.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -83,52 +83,82 @@ def quantize(
     axis: int = 0,
     scale_format: DType | str = "f16",
     rounding: str = "nearest_even",
-    clips: Sequence[float] = (1.0,),
+    clips: Iterable[float] = (1.0,),
 ) -> QuantizedTensor:
-    """Quantises weights to a format, in groups of ``group`` elements along ``axis``; None takes the whole axis as one
-       group.
+    """Quantises weights to a format, in groups of ``group`` elements along ``axis``; None takes the whole axis as one.
 
-       Unsigned integers get zero points, integers in the scales' format; everything else is symmetric. ``clips`` are
-       fractions of each group's range to try as the range of the format: what lies beyond saturates, what lies within
-       is finer. Each group keeps the one with the least squared error; formats of few bits gain much by it, for example
-       ``(1, 0.9, 0.8, 0.7, 0.6)``.
-    Raises
-       ``DTypeError`` D010 for weights that are not finite numbers, D011 for a group that does not divide the axis, D012
-       for a format in which weights cannot be written, D013 for scales in a format that does not hold them.
+    Unsigned integers get zero points, integers in the scales' format; everything else is symmetric. ``clips`` are
+    fractions of each group's range to try as the range of the format: what lies beyond saturates, what lies within is
+    finer. Each group keeps the one with the least squared error; formats of few bits gain much by it, for example
+    ``(1, 0.9, 0.8, 0.7, 0.6)``.
 
-       >>> q = quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
-       >>> q
-       QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0, 6.12 bits each)
-       >>> float(np.abs(q.dequantize() - np.linspace(-1, 1, 256).reshape(256, 1)).max().round(3))
-       0.071
+    Raises ``DTypeError`` D010 for weights that are not finite ``float32`` numbers, D011 for a group that does not
+    divide the axis, D012 for a format in which weights cannot be written, D013 for a format that does not hold the
+    scales or the zero points, D015 for clips that are no fractions.
+
+    >>> q = quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
+    >>> q
+    QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0, 6.12 bits each)
+    >>> float(np.abs(q.dequantize() - np.linspace(-1, 1, 256).reshape(256, 1)).max().round(3))
+    0.071
     """
-    given = np.asarray(weights)
     kind, scale_kind = dtype(format), dtype(scale_format)
-    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
-        raise DTypeError("D010", f"weights are numbers, not {given.dtype}")
-    numbers = given.astype(np.float32)
-    if not np.isfinite(numbers).all():
-        raise DTypeError("D010", "weights are finite, but there are infinities or NaNs among them")
-    if not kind.signed and kind.kind != "uint":
-        raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
-    if not -numbers.ndim <= axis < numbers.ndim:
-        raise DTypeError("D011", f"weights of {numbers.ndim} dimensions have no axis {axis}")
-    axis %= numbers.ndim
+    numbers = _numbers(weights)
+    _check_formats(kind, scale_kind)
+    axis, size = _group(numbers.shape, group, axis)
+    fractions = tuple(clips) if isinstance(clips, Iterable) else ()
+    if not fractions or not all(isinstance(each, int | float | np.floating) and 0 < each <= 1 for each in fractions):
+        raise DTypeError("D015", f"clips are fractions above 0 and up to 1, at least one of them, not {clips!r}")
     length = numbers.shape[axis]
-    size = length if group is None else group
-    if size < 1 or length % size:
-        divisors = [each for each in (32, 64, 96, 128, 192, 256) if length % each == 0]
-        raise DTypeError(
-            "D011",
-            f"a group of {size} does not divide axis {axis}, which has {length} elements",
-            help=f"{length} is a multiple of {', '.join(map(str, divisors)) or length}",
-        )
     grouped = numbers.reshape(*numbers.shape[:axis], length // size, size, *numbers.shape[axis + 1 :])
-    attempts = (_Attempt.make(grouped, axis + 1, kind, scale_kind, rounding, clip) for clip in clips)
+    attempts = (_Attempt.make(grouped, axis + 1, kind, scale_kind, rounding, float(each)) for each in fractions)
     best = reduce(_Attempt.better, attempts)
     codes = PackedArray.from_codes(best.codes.reshape(numbers.shape), kind)
     zeros = None if best.zeros is None else _held(best.zeros, scale_kind)
     return QuantizedTensor(codes, _held(best.scales, scale_kind), zeros, size, axis)
+
+
+def _numbers(weights: ArrayLike) -> NDArray[np.float32]:
+    given = np.asarray(weights)
+    if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
+        raise DTypeError("D010", f"weights are numbers, not {given.dtype}")
+    with np.errstate(over="ignore"):
+        numbers = given.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise DTypeError("D010", "weights are finite float32 numbers, but some are infinite, NaN or beyond 3.4e38")
+    return numbers
+
+
+def _check_formats(kind: DType, scale_kind: DType) -> None:
+    """Refuses formats in which there are no weights, scales or zero points."""
+    if not kind.signed and kind.kind != "uint":
+        raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
+    if scale_kind.kind != "float":
+        raise DTypeError("D013", f"scales are floats, not {scale_kind}", help="f16, bf16, f32, ue4m3, e8m0, …")
+    whole = scale_kind.specials != "scale" and scale_kind.mantissa + 1 >= kind.bits and scale_kind.max >= kind.max
+    if kind.kind == "uint" and not whole:
+        raise DTypeError(
+            "D013",
+            f"zero points of {kind} are integers up to {kind.max}, and {scale_kind} does not hold all of them",
+            help="f16, bf16 and f32 hold those of u1 to u8; signed formats need none",
+        )
+
+
+def _group(shape: tuple[int, ...], group: int | None, axis: int) -> tuple[int, int]:
+    """The axis, counted from the front, and how many of its elements share a scale."""
+    if not isinstance(axis, int | np.integer) or not -len(shape) <= axis < len(shape):
+        raise DTypeError("D011", f"weights of {len(shape)} dimensions have no axis {axis!r}")
+    axis = int(axis) % len(shape)
+    length = shape[axis]
+    size = length if group is None else group
+    if not isinstance(size, int | np.integer) or size < 1 or length % size:
+        divisors = [each for each in (32, 64, 96, 128, 192, 256) if length % each == 0]
+        raise DTypeError(
+            "D011",
+            f"a group of {size!r} does not divide axis {axis}, which has {length} elements",
+            help=f"{length} is a multiple of {', '.join(map(str, divisors)) or length}; None takes the whole axis",
+        )
+    return axis, int(size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +168,7 @@ class _Attempt:
     codes: NDArray[np.generic]
     scales: NDArray[np.float32]
     zeros: NDArray[np.float32] | None
-    error: NDArray[np.float32]
+    error: NDArray[np.float64]
     axis: int
 
     @classmethod
@@ -155,7 +185,8 @@ class _Attempt:
         spread = np.expand_dims(scales, axis)
         shift = np.float32(0) if zeros is None else np.expand_dims(zeros, axis)
         codes = kind.encode(grouped / spread + shift, rounding, saturate=True)
-        error = np.square((kind.decode_to(codes, np.float32) - shift) * spread - grouped).sum(axis)
+        # In float64: squares of large weights leave float32.
+        error = np.square((kind.decode_to(codes, np.float32) - shift) * spread - grouped, dtype=np.float64).sum(axis)
         return cls(codes, scales, zeros, error, axis)
 
     def better(self, other: _Attempt) -> _Attempt:
@@ -174,14 +205,12 @@ class _Attempt:
 
 
 def _reach(kind: DType) -> float:
-    """The magnitude that both signs have; for ``i1``, whose numbers are 0 and -1, that of the negative one."""
-    return float(kind.max) if kind.max > 0 else 1.0
+    """The magnitude that both signs have; where no number is positive, as in ``i1``, that of the least."""
+    return float(kind.max if kind.max > 0 else -kind.min)
 
 
 def _scales(exact: NDArray[np.float32], kind: DType) -> NDArray[np.float32]:
     """Scales rounded to their format; that of a group of zeros is 1."""
-    if kind.kind != "float":
-        raise DTypeError("D013", f"scales are floats, not {kind}", help="f16, bf16, f32, ue4m3, e8m0, …")
     # Rounding up, so that the largest number of a group is not cut off.
     scales = kind.decode_to(kind.encode(np.where(exact > 0, exact, 1.0), "up", saturate=True), np.float32)
     if (scales < exact).any() or not (scales > 0).all():
