@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from fractions import Fraction
@@ -39,7 +40,7 @@ def power(exponent: int) -> Fraction:
     return Fraction(2) ** exponent
 
 
-class Format:
+class Format(ABC):
     """A format by its name."""
 
     bits: int
@@ -83,25 +84,26 @@ class Format:
             found[sign | 0x7C01 : (sign | 0x7FFF) + 1] = self.special(math.copysign(math.nan, like), saturate)
         return found
 
+    @abstractmethod
     def numbers(self) -> list[Fraction | float]:
         """The number of every code: a Fraction, NaN or an infinity."""
-        raise NotImplementedError
 
     def steps(self, rounding: str, saturate: bool) -> Steps:
         if (rounding, saturate) not in self.known:
             self.known[rounding, saturate] = self.make_steps(rounding, saturate)
         return self.known[rounding, saturate]
 
+    @abstractmethod
     def make_steps(self, rounding: str, saturate: bool) -> Steps:
-        raise NotImplementedError
+        """The steps of a rounding, made once."""
 
     def zero(self, negative: bool, saturate: bool) -> int | None:
         """The code of zero; None where zero is a number like any other."""
         return None
 
+    @abstractmethod
     def special(self, value: float, saturate: bool) -> int:
         """The code of NaN or an infinity."""
-        raise NotImplementedError
 
 
 def upward(grid: list[Fraction], codes: list[int], rounding: str) -> Iterator[tuple[Fraction, bool, int]]:

@@ -15,6 +15,7 @@ The shape and the width of an element are known where the pattern is used: ``bin
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,16 +30,16 @@ from tilevm.xor_map import Xor
 __all__ = ["COLUMN_MAJOR", "ROW_MAJOR", "MemoryPattern", "blocks", "packed", "strides", "swizzle"]
 
 
-class MemoryPattern:
+class MemoryPattern(ABC):
     """A rule that gives a memory layout for any shape that it fits."""
 
+    @abstractmethod
     def bind(self, shape: Sequence[int], bits: int) -> Layout:
         """The memory layout of a tensor of ``shape`` whose elements have ``bits`` bits; strides are in bits.
 
         Raises ``LayoutError`` L016 where the pattern does not fit the shape, L018 where a swizzle would tear an
         element.
         """
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"memory_pattern({str(self)!r})"
