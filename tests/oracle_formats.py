@@ -93,9 +93,9 @@ class Format(ABC):
             self.known[rounding, saturate] = self.make_steps(rounding, saturate)
         return self.known[rounding, saturate]
 
-    @abstractmethod
     def make_steps(self, rounding: str, saturate: bool) -> Steps:
-        """The steps of a rounding, made once."""
+        """The steps of a rounding, for a format that does not define ``steps`` itself."""
+        raise AssertionError(f"{type(self).__name__} defines neither steps nor make_steps")
 
     def zero(self, negative: bool, saturate: bool) -> int | None:
         """The code of zero; None where zero is a number like any other."""
