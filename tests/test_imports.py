@@ -18,7 +18,7 @@ ORDER = (
     (
         *("dtypes", "numerics", "codec*", "packing", "packed_array", "quantization", "files"),
         *("digits", "xor_map", "layout*", "memory_pattern", "atoms", "access", "swizzle*"),
-        *("arch", "sizes"),
+        *("arch", "sizes", "multiples"),
     ),
     ("values", "machine", "instruction", "binding", "ir", "uses"),
     ("memory", "report", "watch", "watch", "shared_memory", "instructions*"),

@@ -22,8 +22,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
+from tilevm.arch import Arch
 from tilevm.dtypes import DType
 from tilevm.errors import ProgramError
+from tilevm.layout import Layout
+from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, TileType, Type, Value, Window
 
@@ -176,6 +179,26 @@ class Instruction:
     def evaluate(self, batch: Batch) -> Array | None:
         """The result for all blocks of a batch (see ``tilevm.machine``), None where there is none."""
         raise AssertionError(f"{type(self).__name__} does not define evaluate")
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        """How the register layouts of operands go with that of the result, or, where there is none, with that of the
+        tile of elements that the instruction works on: the field, the place in it if it is variadic, the relation.
+
+        An operand that is not named may have any layout, whatever the result has.
+        """
+        return iter(())
+
+    def assumed(self) -> Iterator[Operand]:
+        """Truth values (u1 scalars) that may be taken for true because the instruction says so."""
+        return iter(())
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        """The least and the greatest integer that a scalar result can be, None where that is not known."""
+        return None, None
+
+    def preferred_layout(self, warps: int, arch: Arch) -> Layout | None:
+        """The layout of the result that the hardware asks for, None where it asks for none."""
+        return None
 
     def ready(self, batch: Batch) -> bool:
         """Whether the instruction can run now; a block whose instruction is not ready lets other blocks run."""

@@ -31,6 +31,9 @@ class BlockIndex(Instruction):
         _check_axis("block_index", self.axis)
         return ScalarType(I32)
 
+    def bounds(self) -> tuple[int | None, int | None]:
+        return 0, None
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.block_index(self.axis) if self.axis < len(batch.grid) else np.zeros(1, np.int32)
 
@@ -47,6 +50,9 @@ class GridSize(Instruction):
     def infer(self) -> Type:
         _check_axis("grid_size", self.axis)
         return ScalarType(I32)
+
+    def bounds(self) -> tuple[int | None, int | None]:
+        return 1, None
 
     def evaluate(self, batch: Batch) -> Array:
         return np.array([batch.grid[self.axis] if self.axis < len(batch.grid) else 1], np.int32)

@@ -3,18 +3,21 @@ scales codes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilevm.arch import Arch
 from tilevm.dtypes import ROUNDINGS, U32, DType, cast_codes
 from tilevm.errors import LayoutError, ProgramError, Related
 from tilevm.instruction import ANY, FLOAT, Instruction, attribute, instruction, operand
-from tilevm.instructions.elementwise import register_type, rounded
+from tilevm.instructions.elementwise import elementwise_layouts, register_type, rounded
 from tilevm.instructions.tiles import check_register_layout
 from tilevm.layout import Layout
+from tilevm.layout_relation import Relation
 from tilevm.layout_view import check_view
 from tilevm.machine import Array, Batch
 from tilevm.packing import pack, unpack
@@ -65,6 +68,9 @@ class Cast(Instruction):
                 argument="random",
             )
         return register_type(self.dtype, self.x.shape)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.x.shape)
 
     def evaluate(self, batch: Batch) -> Array:
         elements = batch.raw(self.x)
@@ -172,6 +178,9 @@ class Dequantize(Instruction):
                     help=f"`{name}` is a scalar, or has as many dimensions as the codes and extents that divide theirs",
                 )
         return register_type(self.scale.dtype, self.codes.shape)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.codes.shape)
 
     def evaluate(self, batch: Batch) -> Array:
         target = self.scale.dtype

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.dtypes import DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import Instruction
+from tilevm.layout_relation import SAME, Relation, serving
 from tilevm.machine import Array, Batch
 from tilevm.values import Operand, ScalarType, TileType, Type
 
@@ -21,6 +23,7 @@ __all__ = [
     "any_in_block",
     "broadcast_shapes",
     "broadcast_type",
+    "elementwise_layouts",
     "register_type",
     "rounded",
 ]
@@ -74,6 +77,21 @@ def any_in_block(mask: Array) -> Array:
     return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
 
 
+def elementwise_layouts(
+    owner: Instruction, shape: tuple[int, ...], *names: str
+) -> Iterator[tuple[str, int | None, Relation]]:
+    """``Instruction.layouts`` where each element of a tile of ``shape`` needs the one of every operand that stands at
+    its place, or whose block it is in; of the operands of these names only, where names are given."""
+    for name, role in owner.roles().items():
+        held = getattr(owner, name)
+        if role.kind != "operand" or role.form in ("memory", "tensor") or held is None or (names and name not in names):
+            continue
+        for place, each in enumerate(held if role.variadic else (held,)):
+            if isinstance(each.type, TileType):
+                relation = SAME if each.shape == shape else serving(each.shape)
+                yield name, place if role.variadic else None, relation
+
+
 @dataclass(frozen=True)
 class Elementwise(Instruction):
     """Computes each element of the result from the same element of every operand, in the format of the operands.
@@ -86,6 +104,10 @@ class Elementwise(Instruction):
     def infer(self) -> Type:
         operands = {name: getattr(self, name) for name in self.roles()}
         return broadcast_type(self.spelling, next(self.operands()).dtype, **operands)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        operands = {name: getattr(self, name).shape for name in self.roles()}
+        return elementwise_layouts(self, broadcast_shapes(self.spelling, **operands))
 
     def evaluate(self, batch: Batch) -> Array:
         with np.errstate(all="ignore"):

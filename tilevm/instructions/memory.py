@@ -7,12 +7,16 @@ of a *shared* tile either is an error of the program, R002.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.dtypes import DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import INTEGER, Instruction, attribute, instruction, operand, window
-from tilevm.instructions.elementwise import broadcast_shapes, register_type
+from tilevm.instructions.elementwise import broadcast_shapes, elementwise_layouts, register_type
+from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.sizes import Size
 from tilevm.values import Operand, ScalarType, SharedType, TensorType, Type, Value, Window
@@ -141,6 +145,9 @@ class Gather(Instruction):
     def infer(self) -> Type:
         return register_type(self.base.dtype, _check_indices("gather", self.base, self.indices))
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, _check_indices(self.spelling, self.base, self.indices), "indices")
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.gather(self.base, _indices(batch, self.indices), self.fill)
 
@@ -167,6 +174,9 @@ class Scatter(Instruction):
                 f"`scatter` writes a tile of shape {list(self.value.shape)} at indices of shape {list(shape)}",
                 argument="value",
             )
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, _check_indices(self.spelling, self.base, self.indices), "value", "indices")
 
     def evaluate(self, batch: Batch) -> None:
         indices = _indices(batch, self.indices)

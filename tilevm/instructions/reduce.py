@@ -7,17 +7,19 @@ minimum or maximum leaves NaNs out unless all are NaN, as PTX ``min`` and ``max`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.dtypes import I32, U32, DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, LOGIC, NUMBER, TRUTH, DTypeClass, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import any_in_block, register_type, rounded
 from tilevm.instructions.tiles import normalised_axis
+from tilevm.layout_relation import SAME, Relation, coarser, one_way
 from tilevm.machine import Array, Batch
 from tilevm.values import Operand, TileType, Type
 
@@ -42,6 +44,11 @@ class _Reduction(Instruction):
             axis = normalised_axis(self.spelling, self.axis, len(shape))
             shape = shape[:axis] + shape[axis + 1 :]
         return register_type(self.result or self.x.dtype, shape)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        if self.axis is not None and len(self.x.shape) > 1:
+            axis = self.axis % len(self.x.shape)
+            yield "x", None, one_way(lambda layout: layout.reduce(axis).squeeze(axis))
 
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
@@ -156,6 +163,9 @@ class CumulativeSum(Instruction):
         normalised_axis("cumsum", self.axis, len(self.x.shape))
         return TileType(self.x.dtype, self.x.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        yield "x", None, SAME
+
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
         axis = 1 + self.axis % len(self.x.shape)
@@ -226,6 +236,9 @@ class Scan(Instruction):
             )
         return TileType(self.x.dtype, self.x.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        yield "x", None, SAME
+
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
         along = np.moveaxis(values, 1 + self.axis % len(self.x.shape), -1)
@@ -267,6 +280,9 @@ class Shuffle(Instruction):
             )
         return TileType(self.x.dtype, self.index.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        yield "index", None, SAME
+
     def evaluate(self, batch: Batch) -> Array:
         elements, index = batch.raw(self.x), batch.values(self.index)
         axis = 1 + self.axis % len(self.x.shape)
@@ -293,6 +309,10 @@ class Vote(Instruction):
         if last % 32:
             raise ProgramError("T047", f"`vote` takes a last extent that is a multiple of 32, not {last}", argument="x")
         return TileType(U32, (*outer, last // 32))
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        words = (*self.x.shape[:-1], self.x.shape[-1] // 32)
+        yield "x", None, one_way(lambda layout: coarser(layout, words))
 
     def evaluate(self, batch: Batch) -> Array:
         packed = np.packbits(batch.values(self.x), axis=-1, bitorder="little")

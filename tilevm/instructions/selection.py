@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, NUMBER, TRUTH, Instruction, instruction, operand
-from tilevm.instructions.elementwise import Elementwise, aligned, broadcast_type
+from tilevm.instructions.elementwise import Elementwise, aligned, broadcast_shapes, broadcast_type, elementwise_layouts
+from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.values import Operand, Type
 
@@ -107,6 +110,10 @@ class Where(Instruction):
     def infer(self) -> Type:
         return broadcast_type(self.spelling, self.a.dtype, condition=self.condition, a=self.a, b=self.b)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        shape = broadcast_shapes(self.spelling, condition=self.condition.shape, a=self.a.shape, b=self.b.shape)
+        return elementwise_layouts(self, shape)
+
     def evaluate(self, batch: Batch) -> Array:
         arrays = (batch.values(self.condition), *in_one_form(batch, self.a, self.b))
         ranks = tuple(len(each.shape) for each in (self.condition, self.a, self.b))
@@ -134,6 +141,9 @@ class Select(Instruction):
                 help="`where` broadcasts its operands",
             )
         return broadcast_type(self.spelling, self.a.dtype, a=self.a, b=self.b)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.a.shape)
 
     def evaluate(self, batch: Batch) -> Array:
         condition = batch.values(self.condition)

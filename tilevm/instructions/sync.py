@@ -6,15 +6,18 @@ program that waits runs block by block in the interpreter, each until it ends or
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.errors import ProgramError
 from tilevm.instruction import NUMBER, DTypeClass, Instruction, attribute, instruction, operand, window
-from tilevm.instructions.elementwise import register_type, rounded
+from tilevm.instructions.elementwise import elementwise_layouts, register_type, rounded
 from tilevm.instructions.memory import same_shape
 from tilevm.instructions.selection import maximum, minimum
+from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.memory import in_memory_form
 from tilevm.values import Operand, Type, Window
@@ -75,6 +78,9 @@ class _Atomic(Instruction):
     def infer(self) -> Type:
         same_shape(self.spelling, self.target, self.value)
         return register_type(self.target.dtype, self.target.shape)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.target.shape)
 
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.value)
@@ -147,6 +153,9 @@ class AtomicCompareAndSwap(Instruction):
         same_shape("atomic_cas", self.target, self.compare, "compare")
         same_shape("atomic_cas", self.target, self.value)
         return register_type(self.target.dtype, self.target.shape)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.target.shape)
 
     def evaluate(self, batch: Batch) -> Array:
         compare, value = batch.values(self.compare), batch.values(self.value)

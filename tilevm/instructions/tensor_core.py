@@ -7,15 +7,23 @@ Integers are exact, and wrap in ``i32``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 
+from tilevm.arch import Arch
+from tilevm.atoms import ATOMS, MatrixAtom
 from tilevm.dtypes import F32, F64, I32, DType
-from tilevm.errors import ProgramError
+from tilevm.errors import LayoutError, ProgramError
 from tilevm.instruction import DTypeClass, Instruction, attribute, instruction, operand
+from tilevm.layout import Layout
+from tilevm.layout_constructors import local, rep, spatial
+from tilevm.layout_relation import SAME, Relation, coarser, same_but_for_slots
 from tilevm.machine import Array, Batch
 from tilevm.values import Operand, Type
 
-__all__ = ["Dot", "DotScaled"]
+__all__ = ["Dot", "DotScaled", "accumulator_layout", "matrix_atom"]
 
 
 def _is_narrow_float(dtype: DType) -> bool:
@@ -69,6 +77,66 @@ def numbers(batch: Batch, factor: Operand) -> Array:
     return factor.dtype.decode_to(batch.codes(factor), np.float32)
 
 
+_MATRIX_FORMATS = {
+    "f16": ("mma_m16n8k8_f16", "m16n8k16"),
+    "bf16": ("mma_bf16", "m16n8k16"),
+    "tf32": ("mma_tf32", "m16n8k8"),
+    "f64": ("mma_f64", "m8n8k4"),
+    "i8": ("mma_int8", "m16n8k32"),
+    "u8": ("mma_int8", "m16n8k32"),
+    "f8e4m3": ("mma_fp8", "m16n8k32"),
+    "f8e5m2": ("mma_fp8", "m16n8k32"),
+}
+"""For each format of factors the feature that multiplies it and the fragments; those of m16n8k16 are also those of two
+m16n8k8 side by side along k, for architectures that have only these."""
+
+
+def matrix_atom(a: DType, b: DType, arch: Arch) -> MatrixAtom | None:
+    """The tensor-core instruction for factors of two formats, None where the architecture has none."""
+    feature, name = _MATRIX_FORMATS.get(a.name, (None, ""))
+    if feature is None or not arch.has(feature) or _MATRIX_FORMATS.get(b.name) != (feature, name):
+        return None
+    return ATOMS[name]
+
+
+def accumulator_layout(shape: tuple[int, int], warps: int, atom: MatrixAtom) -> Layout | None:
+    """The layout of an accumulator: warps over rows and columns so that each reads the least of both factors.
+
+    Warps for which nothing is left hold the same as others. None where the atom does not divide the shape.
+
+    >>> print(accumulator_layout((16, 128), 4, ATOMS["m16n8k16"]))
+    [16,128]{2:R2 8:T4 | 4:T32 4:R4 4:T1 2:R1}
+    """
+    if shape[0] % atom.m or shape[1] % atom.n:
+        return None
+    rows, columns = shape[0] // atom.m, shape[1] // atom.n
+    arrangements = [
+        (warps // (down * across), shape[0] // down + shape[1] // across, down, across)
+        for down in range(1, warps + 1)
+        for across in range(1, warps // down + 1)
+        if rows % down == 0 and columns % across == 0 and warps % (down * across) == 0
+    ]
+    copies, _, down, across = min(arrangements)
+    return rep(copies) * spatial(down, across) * local(rows // down, columns // across) * atom.c
+
+
+def _fragment(result: Layout, atom: MatrixAtom | None, side: int, k: int) -> Layout:
+    """The layout of a factor for a layout of the accumulator: its rows (side 0) or its columns (side 1), and all of k.
+
+    Where the accumulator is made of fragments of the atom so is the factor, else a thread holds what its own elements
+    of the result need.
+    """
+    if atom is not None and k % atom.k == 0:
+        try:
+            outer = result / atom.c
+        except LayoutError:
+            pass
+        else:
+            inner = local(1, k // atom.k) * atom.a if side == 0 else local(k // atom.k, 1) * atom.b
+            return outer.reduce(1 - side) * inner
+    return result.reduce(1 - side) * (local(1, k) if side == 0 else local(k, 1))
+
+
 @instruction("dot")
 class Dot(Instruction):
     """``dot(a, b, acc, precision=tensor_core)``: acc + a @ b, for a[M, K], b[K, N], acc[M, N].
@@ -97,6 +165,22 @@ class Dot(Instruction):
             )
         _check_accumulator("dot", self.acc, accumulator)
         return self.acc.type
+
+    def _atom(self, arch: Arch) -> MatrixAtom | None:
+        return matrix_atom(self.a.dtype, self.b.dtype, arch) if self.precision == "tensor_core" else None
+
+    def preferred_layout(self, warps: int, arch: Arch) -> Layout | None:
+        atom = self._atom(arch)
+        if atom is None or self.a.shape[1] % atom.k:
+            return None
+        return accumulator_layout((self.acc.shape[0], self.acc.shape[1]), warps, atom)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        atom, k = self._atom(arch), self.a.shape[1]
+        accepts = same_but_for_slots(max(1, 32 // self.a.dtype.bits))
+        yield "a", None, Relation(lambda layout: _fragment(layout, atom, 0, k), None, accepts)
+        yield "b", None, Relation(lambda layout: _fragment(layout, atom, 1, k), None, accepts)
+        yield "acc", None, SAME
 
     def evaluate(self, batch: Batch) -> Array:
         a, b, acc = numbers(batch, self.a), numbers(batch, self.b), batch.values(self.acc)
@@ -137,11 +221,23 @@ class DotScaled(Instruction):
         _check_accumulator("dot_scaled", self.acc, F32)
         return self.acc.type
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        k = self.a.shape[1]
+        for side, (name, scale) in enumerate((("a", self.a_scale), ("b", self.b_scale))):
+            yield name, None, Relation(partial(_fragment, atom=None, side=side, k=k), None)
+            yield f"{name}_scale", None, Relation(partial(_block_scales, side=side, k=k, shape=scale.shape), None)
+        yield "acc", None, SAME
+
     def evaluate(self, batch: Batch) -> Array:
         a = _scaled(numbers(batch, self.a), numbers(batch, self.a_scale), 2)
         b = _scaled(numbers(batch, self.b), numbers(batch, self.b_scale), 1)
         total: Array = np.matmul(a, b) + batch.values(self.acc)
         return total.astype(np.float32)
+
+
+def _block_scales(result: Layout, side: int, k: int, shape: tuple[int, ...]) -> Layout:
+    """The layout of the scales of a factor for a layout of the accumulator."""
+    return coarser(_fragment(result, None, side, k), shape)
 
 
 def _scaled(factor: Array, scale: Array, axis: int) -> Array:

@@ -11,15 +11,19 @@ An axis may be counted from the end: -1 is the last.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.dtypes import I32, DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, NUMBER, TRUTH, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import register_type
 from tilevm.instructions.selection import in_one_form
 from tilevm.layout import Layout
+from tilevm.layout_relation import SAME, Relation, one_way, serving, two_ways
 from tilevm.machine import Array, Batch
 from tilevm.memory_pattern import MemoryPattern
 from tilevm.values import Operand, TileType, Type
@@ -154,6 +158,11 @@ class Reshape(Instruction):
             )
         return register_type(self.x.dtype, self.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        before, after = self.x.shape, self.shape
+        if before and after:
+            yield "x", None, two_ways(lambda layout: layout.reshape(*before), lambda layout: layout.reshape(*after))
+
     def evaluate(self, batch: Batch) -> Array:
         held = batch.raw(self.x)
         return held.reshape(len(held), *self.shape)
@@ -184,6 +193,12 @@ class Permute(Instruction):
     def infer(self) -> Type:
         return register_type(self.x.dtype, tuple(self.x.shape[axis] for axis in self._axes()))
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        axes = self._axes()
+        back = tuple(axes.index(axis) for axis in range(len(axes)))
+        if axes:
+            yield "x", None, two_ways(lambda layout: layout.permute(*back), lambda layout: layout.permute(*axes))
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.raw(self.x).transpose(0, *(axis + 1 for axis in self._axes()))
 
@@ -213,6 +228,10 @@ class Broadcast(Instruction):
             )
         return register_type(self.x.dtype, self.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        if self.x.shape:
+            yield "x", None, SAME if self.x.shape == self.shape else serving(self.x.shape)
+
     def evaluate(self, batch: Batch) -> Array:
         held = batch.raw(self.x)
         own = held.reshape(len(held), *(1,) * (len(self.shape) + 1 - held.ndim), *held.shape[1:])
@@ -241,6 +260,11 @@ class Squeeze(Instruction):
             )
         return register_type(self.x.dtype, (*shape[:axis], *shape[axis + 1 :]))
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        axis = self.axis % len(self.x.shape)
+        if len(self.x.shape) > 1:
+            yield "x", None, two_ways(lambda layout: layout.unsqueeze(axis), lambda layout: layout.squeeze(axis))
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.raw(self.x).squeeze(1 + self.axis % len(self.x.shape))
 
@@ -257,6 +281,11 @@ class Unsqueeze(Instruction):
         shape = self.x.shape
         axis = normalised_axis(self.spelling, self.axis, len(shape) + 1)
         return register_type(self.x.dtype, (*shape[:axis], 1, *shape[axis:]))
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        axis = self.axis % (len(self.x.shape) + 1)
+        if self.x.shape:
+            yield "x", None, two_ways(lambda layout: layout.squeeze(axis), lambda layout: layout.unsqueeze(axis))
 
     def evaluate(self, batch: Batch) -> Array:
         return np.expand_dims(batch.raw(self.x), 1 + self.axis % (len(self.x.shape) + 1))
@@ -293,6 +322,10 @@ class Slice(Instruction):
             )
         return register_type(self.x.dtype, (*shape[:axis], self.size, *shape[axis + 1 :]))
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        axis = self.axis % len(self.x.shape)
+        yield "x", None, one_way(lambda layout: layout.slice(axis, self._start(axis), self.size))
+
     def evaluate(self, batch: Batch) -> Array:
         axis = self.axis % len(self.x.shape)
         start = self._start(axis)
@@ -327,6 +360,12 @@ class Concatenate(Instruction):
                 )
         joined = sum(tile.shape[axis] for tile in self.tiles)
         return register_type(self.tiles[0].dtype, (*first[:axis], joined, *first[axis + 1 :]))
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        axis, start = self.axis % len(self.tiles[0].shape), 0
+        for place, tile in enumerate(self.tiles):
+            yield "tiles", place, Relation(partial(Layout.slice, dim=axis, start=start, size=tile.shape[axis]), None)
+            start += tile.shape[axis]
 
     def evaluate(self, batch: Batch) -> Array:
         arrays = in_one_form(batch, *self.tiles)
@@ -387,6 +426,9 @@ class Assume(Instruction):
 
     def infer(self) -> None:
         return None
+
+    def assumed(self) -> Iterator[Operand]:
+        yield self.condition
 
     def evaluate(self, batch: Batch) -> None:
         batch.note("R011", "what the program assumes is false", ~batch.values(self.condition))
