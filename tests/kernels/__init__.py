@@ -1,0 +1,22 @@
+"""Hand-written kernels in the style of emitted ones, and how they are compiled, once in a run of the tests."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from tilevm.runtime.simulator import HostModule, compile_host
+
+FOLDER = Path(__file__).parent
+NAMES = ("intrinsics", "faults", "matmul_u4")
+
+
+def text(name: str) -> str:
+    """The source of a file of kernels."""
+    return (FOLDER / f"{name}.cu").read_text(encoding="utf-8")
+
+
+@cache
+def module(name: str) -> HostModule:
+    """The kernels of a file, compiled for the host."""
+    return compile_host(text(name), name=f"{name}.cu")
