@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernels import NAMES, module, text
+from kernels import NAMES, module, needs_compiler, text
 from numpy.typing import NDArray
 
 from tilevm.arch import ARCHITECTURES, Arch
@@ -15,6 +15,8 @@ from tilevm.codegen.library import device_library
 from tilevm.dtypes import DType, dtype
 from tilevm.errors import UsageError
 from tilevm.runtime.nvrtc import compile_cuda, nvrtc_version
+
+pytestmark = needs_compiler
 
 Words = NDArray[np.uint32]
 RANDOM = np.random.default_rng(1)

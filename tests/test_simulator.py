@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernels import module, text
+from kernels import module, needs_compiler, text
 from numpy.typing import NDArray
 
 from tilevm.access import access, wavefronts
@@ -14,6 +14,8 @@ from tilevm.errors import ExecutionError, Source, TilevmError, UsageError
 from tilevm.layout_constructors import local, row_major, spatial
 from tilevm.runtime import simulator
 from tilevm.runtime.simulator import Simulation, compile_host, find_compiler
+
+pytestmark = needs_compiler
 
 PROGRAM = Source("reverse.tvm", "".join(f"  line {number}\n" for number in range(1, 40)))
 

@@ -5,10 +5,24 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from tilevm.runtime.simulator import HostModule, compile_host
+import pytest
+
+from tilevm.errors import UsageError
+from tilevm.runtime.simulator import HostModule, compile_host, find_compiler
 
 FOLDER = Path(__file__).parent
 NAMES = ("intrinsics", "faults", "matmul_u4")
+
+
+def _lacks_compiler() -> bool:
+    try:
+        find_compiler()
+    except UsageError:
+        return True
+    return False
+
+
+needs_compiler = pytest.mark.skipif(_lacks_compiler(), reason="the simulator needs a C++ compiler, and there is none")
 
 
 def text(name: str) -> str:
