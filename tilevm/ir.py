@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from tilevm.errors import Span
 from tilevm.instruction import Instruction
+from tilevm.plan import Plan
 from tilevm.sizes import Size
 from tilevm.values import Literal, Operand, TensorType, Value
 
@@ -35,6 +36,8 @@ class Let:
     result: Value | None
     instruction: Instruction
     span: Span | None = field(default=None, compare=False, repr=False)
+    plan: Plan | None = field(default=None, compare=False, repr=False)
+    """How the instruction is carried out, once that is chosen (see ``tilevm.plan``)."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,9 @@ class Program:
     requires: tuple[Requirement, ...]
     body: tuple[Statement, ...]
     span: Span | None = field(default=None, repr=False)
+    alignment: tuple[tuple[str, int], ...] = ()
+    """Bytes that divide the addresses of tensors, by name, where a launch knows that they are not aligned to 16; like
+    the places in the text no part of what the program means."""
 
     @property
     def threads(self) -> int:

@@ -21,7 +21,9 @@ from tilevm.layout import Layout
 from tilevm.layout_constructors import local, rep, spatial
 from tilevm.layout_relation import SAME, Relation, coarser, same_but_for_slots
 from tilevm.machine import Array, Batch
-from tilevm.values import Operand, Type
+from tilevm.plan import Plan, Planning
+from tilevm.plans.product import matrix_product, scalar_product
+from tilevm.values import Operand, TileType, Type, Value
 
 __all__ = ["Dot", "DotScaled", "accumulator_layout", "matrix_atom"]
 
@@ -93,10 +95,20 @@ m16n8k8 side by side along k, for architectures that have only these."""
 
 def matrix_atom(a: DType, b: DType, arch: Arch) -> MatrixAtom | None:
     """The tensor-core instruction for factors of two formats, None where the architecture has none."""
-    feature, name = _MATRIX_FORMATS.get(a.name, (None, ""))
-    if feature is None or not arch.has(feature) or _MATRIX_FORMATS.get(b.name) != (feature, name):
-        return None
-    return ATOMS[name]
+    feature = _feature(a, b)
+    return None if feature is None or not arch.has(feature) else ATOMS[_MATRIX_FORMATS[a.name][1]]
+
+
+def _feature(a: DType, b: DType) -> str | None:
+    """What an architecture needs to multiply two formats on its tensor cores; None where none does."""
+    kind = _MATRIX_FORMATS.get(a.name)
+    return None if kind is None or _MATRIX_FORMATS.get(b.name) != kind else kind[0]
+
+
+def _placed(tile: Operand) -> Layout:
+    assert isinstance(tile.type, TileType)
+    assert tile.type.layout is not None
+    return tile.type.layout
 
 
 def accumulator_layout(shape: tuple[int, int], warps: int, atom: MatrixAtom) -> Layout | None:
@@ -182,6 +194,24 @@ class Dot(Instruction):
         yield "b", None, Relation(lambda layout: _fragment(layout, atom, 1, k), None, accepts)
         yield "acc", None, SAME
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        a, b, c = (_placed(each) for each in (self.a, self.b, self.acc))
+        feature = _feature(self.a.dtype, self.b.dtype) if self.precision == "tensor_core" else None
+        if feature is None:
+            planning.remark("multiply-adds of each thread, since no tensor core multiplies these formats")
+            return scalar_product(a, b, c)
+        planning.require(feature)
+        atom = ATOMS[_MATRIX_FORMATS[self.a.dtype.name][1]]
+        plan = matrix_product(atom, a, b, c)
+        if plan is None:
+            planning.remark(
+                f"multiply-adds of each thread, since [{c.shape[0]}, {a.shape[1]}] @ [{a.shape[1]}, {c.shape[1]}] in "
+                f"these layouts is not made of {atom.name}: shapes that are multiples of it go to the tensor cores"
+            )
+            return scalar_product(a, b, c)
+        planning.remark(f"{plan.instructions} x {atom.name} a warp")
+        return plan
+
     def evaluate(self, batch: Batch) -> Array:
         a, b, acc = numbers(batch, self.a), numbers(batch, self.b), batch.values(self.acc)
         if acc.dtype == np.int32:
@@ -220,6 +250,11 @@ class DotScaled(Instruction):
                 )
         _check_accumulator("dot_scaled", self.acc, F32)
         return self.acc.type
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        planning.remark("multiply-adds of each thread: the block-scaled matrix instructions are not used yet")
+        a, a_scale, b, b_scale, acc = (_placed(each) for each in self.operands())
+        return scalar_product(a, b, acc, a_scale, b_scale)
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         k = self.a.shape[1]

@@ -56,7 +56,7 @@ def analyse(program: Program) -> Divisibility:
 
     Assumptions in a branch or a loop hold in it alone; at the top level they hold for the whole program.
     """
-    analysis = _Analysis(Divisibility({}, {}))
+    analysis = _Analysis(Divisibility({}, {}), program.grid)
     for requirement in program.requires:
         analysis.require(requirement.condition)
     for size in program.sizes:
@@ -73,8 +73,9 @@ def analyse(program: Program) -> Divisibility:
 class _Analysis:
     """One way through a program, with the instruction that made each value."""
 
-    def __init__(self, known: Divisibility) -> None:
+    def __init__(self, known: Divisibility, grid: tuple[Size, ...]) -> None:
         self.known = known
+        self.grid = grid
         self.made: dict[Value, Instruction] = {}
 
     def body(self, statements: Iterable[Statement]) -> None:
@@ -95,11 +96,19 @@ class _Analysis:
             followed = all(each.type in (ScalarType(I32), ScalarType(U1)) for each in operands)
             known = apply(instruction.spelling, *map(self.known.of, operands)) if followed and operands else UNKNOWN
             low, high = instruction.bounds()
-            self.learn(result, wrapped(known).and_also(Known(1, low, high)))
+            known = wrapped(known).and_also(Known(1, low, high))
+            if instruction.grid_axis is not None:
+                known = known.and_also(self.block_index(instruction.grid_axis))
+            self.learn(result, known)
         if result is not None:
             self.made[result] = instruction
         for condition in instruction.assumed():
             self.assume(condition, TRUE)
+
+    def block_index(self, axis: int) -> Known:
+        """Where a block stands along an axis of the grid."""
+        blocks = self.known.of_size(self.grid[axis]).high if axis < len(self.grid) else 1
+        return Known(1, 0, None if blocks is None else max(blocks - 1, 0))
 
     def learn(self, value: Value, known: Known) -> None:
         self.known.values[value] = known

@@ -1,0 +1,1 @@
+"""How instructions are carried out, family by family; ``tilevm.plan`` says what a plan is."""
