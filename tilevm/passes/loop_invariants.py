@@ -17,7 +17,7 @@ from tilevm.passes.rewriting import with_bodies
 from tilevm.uses import defined_within, used
 from tilevm.values import TensorType, Value
 
-__all__ = ["hoist_loop_invariants"]
+__all__ = ["hoist_loop_invariants", "stays_the_same"]
 
 
 def hoist_loop_invariants(program: Program, arch: Arch) -> tuple[Program, tuple[Remark, ...]]:
@@ -76,10 +76,11 @@ def _loop(loop: For | While, **parts: tuple[Statement, ...]) -> For | While:
 def _is_invariant(let: Let, changes: set[Value], inside: list[Statement]) -> bool:
     if not let.instruction.pure or let.result is None or any(value in changes for value in used(let)):
         return False
-    return all(_stays_the_same(base, inside) for base in let.instruction.memory(written=False))
+    return all(stays_the_same(base, inside) for base in let.instruction.memory(written=False))
 
 
-def _stays_the_same(base: Value, inside: list[Statement]) -> bool:
+def stays_the_same(base: Value, inside: list[Statement]) -> bool:
+    """Whether a tensor holds the same before, between and after the statements of a loop, as this block sees it."""
     if not isinstance(base.type, TensorType):
         return False
     if base.type.access == "in":
