@@ -1,0 +1,95 @@
+"""What a template has to know of a number format: the constants that its codec in C++ is made of.
+
+Integers and floats are described by the fields of their ``DType``. A codebook is described by words: its values as f32
+by code, its values as f64 in ascending order with their codes, and, for each rounding, the first number that goes to
+the upper one of two neighbours.
+
+>>> from tilevm.dtypes import F16, dtype
+>>> pairwise(dtype("u4"), F16, "nearest_even", False), pairwise(dtype("u4"), dtype("f32"), "nearest_even", False)
+(True, False)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilevm.codec_exact import first_numbers
+from tilevm.dtypes import BF16, F16, F32, DType
+
+__all__ = ["CodebookWords", "codebook_words", "first_words", "pairwise"]
+
+
+@dataclass(frozen=True)
+class CodebookWords:
+    """A codebook as the bits of numbers."""
+
+    zero: int
+    """The code of the value that is nearest to 0, which NaN goes to."""
+    values: tuple[int, ...]
+    """The values as f32, by code."""
+    codes: tuple[int, ...]
+    """The codes in ascending order of their values."""
+    ordered: tuple[int, ...]
+    """The values as f64, in that order."""
+
+
+def codebook_words(dtype: DType) -> CodebookWords:
+    """The words of a codebook.
+
+    >>> from tilevm.dtypes import dtype
+    >>> codebook_words(dtype("trit")).codes, [hex(word) for word in codebook_words(dtype("trit")).values]
+    ((2, 0, 1), ['0x0', '0x3f800000', '0xbf800000'])
+    """
+    table = np.array(dtype.table)
+    order = np.argsort(table)
+    return CodebookWords(
+        int(np.argmin(np.abs(table))), _words32(table), tuple(order.tolist()), _words64(np.sort(table))
+    )
+
+
+def first_words(target: DType, rounding: str, source: DType) -> tuple[int, ...]:
+    """For each two neighbours of a codebook, ascending, the bits of the first number that goes to the upper one.
+
+    The number is in f64 where the source is a 64-bit float or an integer of more than 16 bits, else in f32.
+
+    >>> from tilevm.dtypes import F32, dtype
+    >>> np.array(first_words(dtype("trit"), "nearest_even", F32), np.uint32).view(np.float32).tolist()
+    [-0.5, 0.5000000596046448]
+    """
+    firsts = first_numbers(target, rounding)
+    if source.bits == 64 or (source.kind in ("int", "uint") and source.bits > 16):
+        return _words64(firsts)
+    near = firsts.astype(np.float32)
+    return _words32(np.where(near < firsts, np.nextafter(near, np.float32(np.inf)), near))
+
+
+def pairwise(source: DType, target: DType, rounding: str, saturate: bool) -> bool:
+    """Whether the elements of a tile are cast two at a time, into the two halves of a word.
+
+    That is to f16 and bf16: from f32, rounded to nearest even, and from integers and floats of at most 8 bits all of
+    whose numbers they have, where the exponent is placed by a shift.
+    """
+    if target not in (F16, BF16):
+        return False
+    if source is F32:
+        return rounding == "nearest_even" and not saturate
+    if source.bits > 8 or source.kind == "codebook" or not source.signed and source.bits == 1:
+        return False
+    if source.kind != "float":
+        return True
+    if not source.signed or source.mantissa > target.mantissa:
+        return False
+    if source.specials == "ieee":
+        return source.exponent == target.exponent and not saturate
+    return source.specials in ("finite", "fn") and source.exponent < target.exponent
+
+
+def _words32(numbers: NDArray[np.floating]) -> tuple[int, ...]:
+    return tuple(numbers.astype(np.float32).view(np.uint32).tolist())
+
+
+def _words64(numbers: NDArray[np.floating]) -> tuple[int, ...]:
+    return tuple(numbers.astype(np.float64).view(np.uint64).tolist())
