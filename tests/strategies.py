@@ -37,6 +37,36 @@ def register_layouts(
 
 
 @st.composite
+def layout_pairs(draw: st.DrawFn, sizes: tuple[int, ...] = (2, 2, 2, 2, 3), most: int = 8) -> tuple[Layout, Layout]:
+    """Two layouts of one shape for the same whole warps: digits dealt out to threads and slots anew."""
+    digits = draw(st.lists(st.tuples(st.sampled_from(sizes), st.integers(0, 1)), min_size=3, max_size=most))
+    warps = draw(st.sampled_from([1, 2, 4, 8] if 3 not in sizes else [1, 2, 3, 6]))
+    return _dealt(draw, digits, 32 * warps), _dealt(draw, digits, 32 * warps)
+
+
+def _dealt(draw: st.DrawFn, digits: list[tuple[int, int]], threads: int) -> Layout:
+    left, slots = threads, 1
+    strides: dict[int, tuple[int, str, int]] = {}
+    copies: list[tuple[int, str, int]] = []
+    for number in draw(st.permutations(range(len(digits)))):
+        size = digits[number][0]
+        if left % 2 == 0 and draw(st.integers(0, 5)) == 0:
+            copies.append((2, "T", threads // left))
+            left //= 2
+        if left % size == 0 and draw(st.booleans()):
+            strides[number] = size, "T", threads // left
+            left //= size
+        else:
+            strides[number] = size, "R", slots
+            slots *= size
+    copies.append((left, "T", threads // left))
+    dims: list[list[tuple[int, str, int]]] = [[], []]
+    for number, (_, home) in enumerate(digits):
+        dims[home].append(strides[number])
+    return Layout(tuple(map(tuple, dims)), tuple(copies))  # type: ignore[arg-type]
+
+
+@st.composite
 def memory_layouts(
     draw: st.DrawFn,
     rank: int | None = None,

@@ -28,6 +28,7 @@ from tilevm.errors import ProgramError
 from tilevm.layout import Layout
 from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
+from tilevm.plan import Plan, Planning
 from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, TileType, Type, Value, Window
 
 __all__ = [
@@ -168,6 +169,12 @@ class Instruction:
     pure: ClassVar[bool] = True
     """Whether the instruction does nothing but give its result, so that it may be removed or repeated; one that reads
     memory may be moved only where nothing writes that memory in between."""
+    synchronises: ClassVar[bool] = False
+    """Whether all threads of the block meet in it."""
+    asynchronous: ClassVar[bool] = False
+    """Whether it only starts what it does to memory; that is done after a wait that covers its group of copies."""
+    closes_group: ClassVar[bool] = False
+    """Whether it closes the group of the asynchronous copies before it."""
 
     def infer(self) -> Type | None:
         """The type of the result, None where there is none.
@@ -192,12 +199,30 @@ class Instruction:
         """Truth values (u1 scalars) that may be taken for true because the instruction says so."""
         return iter(())
 
+    @property
+    def grid_axis(self) -> int | None:
+        """The axis of the grid along which the result is the index of the block; None if it is something else."""
+        return None
+
     def bounds(self) -> tuple[int | None, int | None]:
         """The least and the greatest integer that a scalar result can be, None where that is not known."""
         return None, None
 
+    def groups_left(self) -> int | None:
+        """How many of the newest groups of copies may be under way after the instruction; None if it does not wait."""
+        return None
+
+    def plainly_reads(self) -> Window | None:
+        """The window whose elements are the result, zeros where it lies outside of a tensor; None where the result is
+        anything else."""
+        return None
+
     def preferred_layout(self, warps: int, arch: Arch) -> Layout | None:
         """The layout of the result that the hardware asks for, None where it asks for none."""
+        return None
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan | None:
+        """How the instruction is carried out, when all layouts are chosen; None where there is nothing to choose."""
         return None
 
     def ready(self, batch: Batch) -> bool:

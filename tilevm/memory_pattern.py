@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tilevm import layout_checks as checks
 from tilevm.digits import Digit
@@ -25,6 +25,8 @@ from tilevm.errors import LayoutError
 from tilevm.layout import Layout
 from tilevm.layout_constructors import column_major, local, row_major
 from tilevm.layout_expression import expression
+from tilevm.memory_terms import Term, dense, grid_of, of_layout
+from tilevm.sizes import Size
 from tilevm.xor_map import Xor
 
 __all__ = ["COLUMN_MAJOR", "ROW_MAJOR", "MemoryPattern", "blocks", "packed", "strides", "swizzle"]
@@ -41,6 +43,16 @@ class MemoryPattern(ABC):
         element.
         """
 
+    @abstractmethod
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        """Where an element lies in a tensor of ``shape``, which may hold symbols and fits the pattern, before the
+        swizzle."""
+
+    @property
+    def xor(self) -> Xor | None:
+        """The swizzle, of offsets in bits; None where there is none."""
+        return None
+
     def __repr__(self) -> str:
         return f"memory_pattern({str(self)!r})"
 
@@ -53,6 +65,9 @@ class _Dense(MemoryPattern):
 
     def bind(self, shape: Sequence[int], bits: int) -> Layout:
         return (column_major if self.first_fastest else row_major)(*shape, width=bits)
+
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        return dense(shape, bits, first_fastest=self.first_fastest)
 
     def __str__(self) -> str:
         return "column_major" if self.first_fastest else "row_major"
@@ -82,6 +97,9 @@ class _Strided(MemoryPattern):
             None,
             bits,
         )
+
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        return tuple(Term(dim, 1, None, step * bits) for dim, step in enumerate(self.steps))
 
     def __str__(self) -> str:
         return f"strides({', '.join(map(str, self.steps))})"
@@ -140,10 +158,22 @@ class _Blocks(MemoryPattern):
             raise checks.no_fit(
                 str(self), shape, bits, "the shape is not whole blocks", help="pad the tensor, or choose smaller blocks"
             )
+        grid = row_major(*(extent // side for extent, side in zip(extents, block, strict=True)))
+        return grid * self._block(leading, bits)
+
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        block = self._block(len(shape) - len(self.extents), bits)
+        inside = tuple(
+            replace(term, modulo=term.modulo or block.shape[term.dim] // term.divide) for term in of_layout(block)
+        )
+        return (*grid_of(shape, block.shape, block.size_bits), *inside)
+
+    def _block(self, leading: int, bits: int) -> Layout:
+        """One block, of a tensor that has ``leading`` dimensions before those of the block."""
+        order = self.order or local(*self.extents)
         step = {"T": order.slots * bits, "R": bits}
         inside = [[Digit(size, "B", stride * step[axis]) for size, axis, stride in dim] for dim in order.dims]
-        grid = row_major(*(extent // side for extent, side in zip(extents, block, strict=True)))
-        return grid * Layout._of([*([()] * leading), *inside], (), None, bits)
+        return Layout._of([*([()] * leading), *inside], (), None, bits)
 
     def __str__(self) -> str:
         alone = f"blocks({', '.join(map(str, self.extents))})"
@@ -194,8 +224,7 @@ class _Swizzled(MemoryPattern):
     shift: int
 
     def bind(self, shape: Sequence[int], bits: int) -> Layout:
-        first = self.base + 3
-        xor = Xor.between((first + bit, first + self.shift + bit) for bit in range(self.bits))
+        xor = self.xor
         plain = row_major(*shape, width=bits)
         if plain.size_bits % xor.block:
             raise checks.no_fit(
@@ -206,6 +235,14 @@ class _Swizzled(MemoryPattern):
                 help="make the tile a multiple of that size, or use a swizzle of fewer bits",
             )
         return plain.swizzled(xor)
+
+    @property
+    def xor(self) -> Xor:
+        first = self.base + 3
+        return Xor.between((first + bit, first + self.shift + bit) for bit in range(self.bits))
+
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        return dense(shape, bits)
 
     def __str__(self) -> str:
         return f"swizzle({self.bits}, {self.base}, {self.shift})"

@@ -31,6 +31,10 @@ class BlockIndex(Instruction):
         _check_axis("block_index", self.axis)
         return ScalarType(I32)
 
+    @property
+    def grid_axis(self) -> int:
+        return self.axis
+
     def bounds(self) -> tuple[int | None, int | None]:
         return 0, None
 

@@ -8,6 +8,7 @@ of a *shared* tile either is an error of the program, R002.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,8 +19,14 @@ from tilevm.instruction import INTEGER, Instruction, attribute, instruction, ope
 from tilevm.instructions.elementwise import broadcast_shapes, elementwise_layouts, register_type
 from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
+from tilevm.plan import Plan, Planning
+from tilevm.plans.copies import plan_copy
+from tilevm.plans.elements import plan_gather, plan_scatter
+from tilevm.plans.facts import Facts
+from tilevm.plans.memory import plan_load, plan_prefetch, plan_store
+from tilevm.plans.owned_layouts import owning
 from tilevm.sizes import Size
-from tilevm.values import Operand, ScalarType, SharedType, TensorType, Type, Value, Window
+from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, Type, Value, Window
 
 __all__ = [
     "Commit",
@@ -65,6 +72,14 @@ class Load(Instruction):
     def infer(self) -> Type:
         return register_type(self.source.dtype, self.source.shape)
 
+    def plainly_reads(self) -> Window | None:
+        zero = self.fill is None or (isinstance(self.fill, Literal) and str(self.fill.value) in ("0", "0.0", "False"))
+        return self.source if zero else None
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        assert result is not None
+        return plan_load(self.source, result.type, planning)
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.read(self.source, self.fill)
 
@@ -81,6 +96,14 @@ class Store(Instruction):
 
     def infer(self) -> None:
         same_shape("store", self.target, self.value)
+
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        relation = owning(self.target)
+        if relation is not None:
+            yield "value", None, relation
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        return plan_store(self.target, self.value, planning)
 
     def evaluate(self, batch: Batch) -> None:
         batch.write(self.target, _spread(batch.raw(self.value), self.target.shape))
@@ -148,6 +171,10 @@ class Gather(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         return elementwise_layouts(self, _check_indices(self.spelling, self.base, self.indices), "indices")
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        assert result is not None
+        return plan_gather(self.base, self.indices, result.type, planning)
+
     def evaluate(self, batch: Batch) -> Array:
         return batch.gather(self.base, _indices(batch, self.indices), self.fill)
 
@@ -178,6 +205,9 @@ class Scatter(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         return elementwise_layouts(self, _check_indices(self.spelling, self.base, self.indices), "value", "indices")
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        return plan_scatter(self.base, self.value, self.indices, planning)
+
     def evaluate(self, batch: Batch) -> None:
         indices = _indices(batch, self.indices)
         shape = np.broadcast_shapes(*(index.shape for index in indices))[1:]
@@ -194,6 +224,8 @@ class CopyAsync(Instruction):
     cp.async. Raises ``ProgramError`` T040 for windows of different shapes.
     """
 
+    asynchronous: ClassVar[bool] = True
+
     target: Window = window(group="elements", writes=True, reads=False, spaces=("shared",))
     source: Window = window(group="elements", spaces=("tensor",))
 
@@ -205,6 +237,9 @@ class CopyAsync(Instruction):
                 argument="source",
             )
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        return plan_copy(self.target, self.source, Facts(planning))
+
     def evaluate(self, batch: Batch) -> None:
         batch.copy_async(self.target, self.source)
 
@@ -214,6 +249,8 @@ class Commit(Instruction):
     """``commit()``: closes the group of the copies started since the last commit. Reference: PTX ISA,
     cp.async.commit_group.
     """
+
+    closes_group: ClassVar[bool] = True
 
     def infer(self) -> None:
         return None
@@ -235,6 +272,9 @@ class Wait(Instruction):
         if self.pending < 0:
             raise ProgramError("T043", f"`wait` takes a number of groups, not {self.pending}", argument="pending")
 
+    def groups_left(self) -> int | None:
+        return self.pending
+
     def evaluate(self, batch: Batch) -> None:
         batch.wait(self.pending)
 
@@ -247,6 +287,9 @@ class Prefetch(Instruction):
 
     def infer(self) -> None:
         return None
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        return plan_prefetch(self.source, planning)
 
     def evaluate(self, batch: Batch) -> None:
         return None

@@ -7,7 +7,7 @@ minimum or maximum leaves NaNs out unless all are NaN, as PTX ``min`` and ``max`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,10 +18,15 @@ from tilevm.dtypes import I32, U32, DType
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, LOGIC, NUMBER, TRUTH, DTypeClass, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import any_in_block, register_type, rounded
-from tilevm.instructions.tiles import normalised_axis
+from tilevm.instructions.tiles import normalised_axis, placed
 from tilevm.layout_relation import SAME, Relation, coarser, one_way
 from tilevm.machine import Array, Batch
-from tilevm.values import Operand, TileType, Type
+from tilevm.plan import Plan, Planning
+from tilevm.plans.meeting import Meeting
+from tilevm.plans.reduction import reduction
+from tilevm.plans.scan import scan
+from tilevm.plans.taking import taking
+from tilevm.values import Literal, Operand, TileType, Type, Value
 
 __all__ = ["All", "Any", "ArgMax", "ArgMin", "CumulativeSum", "Max", "Min", "Scan", "Shuffle", "Sum", "Vote"]
 
@@ -32,6 +37,10 @@ class _Reduction(Instruction):
 
     result: ClassVar[DType | None] = None
     """The format of the result where it is not that of the operand."""
+    packed: ClassVar[bool] = False
+    """Whether 32 results travel as the bits of one word."""
+    place_bytes: ClassVar[int] = 0
+    """What travels with each number, in bytes."""
 
     x: Operand = operand(NUMBER, form="tile")
     axis: int | None = attribute("axis", default=None)
@@ -50,6 +59,14 @@ class _Reduction(Instruction):
             axis = self.axis % len(self.x.shape)
             yield "x", None, one_way(lambda layout: layout.reduce(axis).squeeze(axis))
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        rank = len(self.x.shape)
+        dims = tuple(range(rank)) if self.axis is None else (self.axis % rank,)
+        size = number_bytes(self.x.dtype) + self.place_bytes
+        plan = reduction(placed(self.x), dims, bytes=size, packed=self.packed)
+        say_meetings(planning, plan.meetings, plan.scratch_bytes)
+        return plan
+
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
         if self.axis is None:
@@ -59,6 +76,18 @@ class _Reduction(Instruction):
     def reduced(self, values: Array, axis: int) -> Array:
         """The values with one axis reduced, in the carrier of the result."""
         raise AssertionError(f"{type(self).__name__} does not define reduced")
+
+
+def number_bytes(dtype: DType) -> int:
+    """The bytes that a number takes while it is computed with: a word, or two."""
+    return 8 if dtype.bits == 64 else 4
+
+
+def say_meetings(planning: Planning, meetings: Sequence[Meeting], scratch_bytes: int) -> None:
+    """Remarks what does not stay within warps."""
+    if meetings:
+        parts = " and then ".join(str(meeting.parts) for meeting in meetings)
+        planning.remark(f"{parts} parts of each line meet in {scratch_bytes} bytes of shared memory")
 
 
 @instruction("sum")
@@ -104,6 +133,8 @@ def _extreme(values: Array, axis: int, *, largest: bool, running: bool = False) 
 class Any(_Reduction):
     """``any(x, axis=None)``: whether any of the truth values (u1) along an axis, or of all, is true."""
 
+    packed = True
+
     x: Operand = operand(TRUTH, form="tile")
     axis: int | None = attribute("axis", default=None)
 
@@ -114,6 +145,8 @@ class Any(_Reduction):
 @instruction("all")
 class All(_Reduction):
     """``all(x, axis=None)``: whether each of the truth values (u1) along an axis, or of all, is true."""
+
+    packed = True
 
     x: Operand = operand(TRUTH, form="tile")
     axis: int | None = attribute("axis", default=None)
@@ -129,6 +162,7 @@ class ArgMax(_Reduction):
     """
 
     result = I32
+    place_bytes = 4
 
     def reduced(self, values: Array, axis: int) -> Array:
         return _first_of(values, np.fmax, axis)
@@ -139,6 +173,7 @@ class ArgMin(_Reduction):
     """``argmin(x, axis=None)``: the index (i32) of the smallest number; else as ``argmax``."""
 
     result = I32
+    place_bytes = 4
 
     def reduced(self, values: Array, axis: int) -> Array:
         return _first_of(values, np.fmin, axis)
@@ -165,6 +200,11 @@ class CumulativeSum(Instruction):
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         yield "x", None, SAME
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        plan = scan(placed(self.x), self.axis % len(self.x.shape), bytes=number_bytes(self.x.dtype))
+        say_meetings(planning, plan.meetings, plan.scratch_bytes)
+        return plan
 
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
@@ -239,6 +279,13 @@ class Scan(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         yield "x", None, SAME
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        dtype, axis = self.x.dtype, self.axis % len(self.x.shape)
+        start = Literal(_SCANS[self.operation].neutral(dtype), dtype)
+        plan = scan(placed(self.x), axis, bytes=number_bytes(dtype), reverse=self.reverse, start=start)
+        say_meetings(planning, plan.meetings, plan.scratch_bytes)
+        return plan
+
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.x)
         along = np.moveaxis(values, 1 + self.axis % len(self.x.shape), -1)
@@ -283,6 +330,13 @@ class Shuffle(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         yield "index", None, SAME
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        plan = taking(self.x.dtype, placed(self.x), placed(result), self.axis % len(self.x.shape))
+        if plan.windows:
+            times = f", {len(plan.windows)} times" if len(plan.windows) > 1 else ""
+            planning.remark(f"elements are taken from {plan.scratch_bytes} bytes of shared memory{times}")
+        return plan
+
     def evaluate(self, batch: Batch) -> Array:
         elements, index = batch.raw(self.x), batch.values(self.index)
         axis = 1 + self.axis % len(self.x.shape)
@@ -313,6 +367,13 @@ class Vote(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         words = (*self.x.shape[:-1], self.x.shape[-1] // 32)
         yield "x", None, one_way(lambda layout: coarser(layout, words))
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        *outer, last = self.x.shape
+        words = placed(self.x).reshape(*outer, last // 32, 32)
+        plan = reduction(words, (words.rank - 1,), bytes=4)
+        say_meetings(planning, plan.meetings, plan.scratch_bytes)
+        return plan
 
     def evaluate(self, batch: Batch) -> Array:
         packed = np.packbits(batch.values(self.x), axis=-1, bitorder="little")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from tilevm.instructions.selection import maximum, minimum
 from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.memory import in_memory_form
-from tilevm.values import Operand, Type, Window
+from tilevm.plan import Plan, Planning
+from tilevm.plans.accesses import plan_access
+from tilevm.plans.elements import plan_atomic
+from tilevm.plans.facts import Facts
+from tilevm.values import Operand, Type, Value, Window
 
 __all__ = [
     "Acquire",
@@ -44,6 +49,8 @@ class Sync(Instruction):
 
     Reference: PTX ISA, bar.sync.
     """
+
+    synchronises: ClassVar[bool] = True
 
     def infer(self) -> None:
         return None
@@ -81,6 +88,10 @@ class _Atomic(Instruction):
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         return elementwise_layouts(self, self.target.shape)
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        assert result is not None
+        return plan_atomic(self.target, result.type, planning)
 
     def evaluate(self, batch: Batch) -> Array:
         values = batch.values(self.value)
@@ -157,6 +168,10 @@ class AtomicCompareAndSwap(Instruction):
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
         return elementwise_layouts(self, self.target.shape)
 
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        assert result is not None
+        return plan_atomic(self.target, result.type, planning)
+
     def evaluate(self, batch: Batch) -> Array:
         compare, value = batch.values(self.compare), batch.values(self.value)
 
@@ -182,6 +197,9 @@ class _Flag(Instruction):
                 argument="target",
                 help="flags[i] is one element, flags[i :+ 1] a window",
             )
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        return plan_access(self.target, None, Facts(planning))
 
 
 @instruction("acquire", pure=False)

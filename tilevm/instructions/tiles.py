@@ -26,7 +26,9 @@ from tilevm.layout import Layout
 from tilevm.layout_relation import SAME, Relation, one_way, serving, two_ways
 from tilevm.machine import Array, Batch
 from tilevm.memory_pattern import MemoryPattern
-from tilevm.values import Operand, TileType, Type
+from tilevm.plan import Plan, Planning
+from tilevm.plans.exchange import exchange, remark_on
+from tilevm.values import Operand, TileType, Type, Value
 
 __all__ = [
     "Assume",
@@ -43,6 +45,7 @@ __all__ = [
     "Zeros",
     "check_register_layout",
     "normalised_axis",
+    "placed",
 ]
 
 
@@ -374,6 +377,14 @@ class Concatenate(Instruction):
         return np.concatenate(alike, axis=1 + self.axis % len(self.tiles[0].shape))
 
 
+def placed(tile: Operand | None) -> Layout:
+    """The register layout of a tile, once all are chosen."""
+    assert tile is not None
+    assert isinstance(tile.type, TileType)
+    assert tile.type.layout is not None, "a tile has no layout: run the passes first"
+    return tile.type.layout
+
+
 def check_register_layout(call: str, layout: Layout | MemoryPattern, shape: tuple[int, ...]) -> Layout:
     """The layout, if it places a tile of the shape in registers. Raises ``ProgramError`` T029 if not."""
     if not isinstance(layout, Layout) or not layout.is_register:
@@ -408,6 +419,13 @@ class ConvertLayout(Instruction):
     def infer(self) -> Type:
         layout = check_register_layout(self.spelling, self.layout, self.x.shape)
         return TileType(self.x.dtype, self.x.shape, layout)
+
+    def plan(self, result: Value | None, planning: Planning) -> Plan:
+        plan = exchange(self.x.dtype, placed(self.x), self.layout)
+        remark = remark_on(plan, planning.threads)
+        if remark is not None:
+            planning.remark(remark)
+        return plan
 
     def evaluate(self, batch: Batch) -> Array:
         return batch.raw(self.x)
