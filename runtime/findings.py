@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 
 from tilevm.errors import Diagnostic, Related, Source, Span
@@ -24,6 +25,7 @@ class Finding(ctypes.Structure):
         ("count", ctypes.c_uint32),
         ("writes", ctypes.c_uint32),
         ("other_writes", ctypes.c_uint32),
+        ("text", ctypes.c_char_p),
     )
     kind: int
     line: int
@@ -36,6 +38,7 @@ class Finding(ctypes.Structure):
     count: int
     writes: int
     other_writes: int
+    text: builtins.bytes | None
 
 
 KINDS = {
@@ -48,10 +51,12 @@ KINDS = {
     7: ("R046", "waits for threads that are elsewhere", "all threads must reach the same barrier or warp instruction"),
     8: ("R047", "waits for a value at byte {address} of a buffer that no block writes", None),
     9: ("R048", "writes at byte {address} of a buffer that is only to be read", None),
-    10: ("R014", "a trap was reached", None),
+    10: ("R014", "trap", None),
+    11: ("R013", "assertion failed", None),
 }
 """Code, message and help by the number of the kind in ``host/launch.h``."""
 
+TRAP, ASSERTION = 10, 11
 WARP, ATOMIC, SEVERAL = 0x8000, 0xFFFC, 0xFFFF
 
 
@@ -70,6 +75,9 @@ def diagnostic(found: Finding, source: Source | None) -> Diagnostic:
     other = _line(source, found.other_line)
     place = "" if span or not found.line else f"line {found.line}: "
     against = f", line {found.other_line}" if found.other_line and not other else ""
+    if found.kind in (TRAP, ASSERTION):
+        message = (found.text or b"").decode("utf-8", "replace")
+        return Diagnostic(code, f"{place}{text}{message and ': '}{message}, in {where}{times}", span, help=help)
     return Diagnostic(
         code,
         f"{place}{where} {text}{against}{times}",

@@ -8,8 +8,10 @@ For each line it is counted how often the banks of shared memory collide and how
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib.util
+import math
 import os
 import platform
 import shutil
@@ -18,8 +20,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +31,16 @@ import numpy as np
 from tilevm.codegen.library import host_headers
 from tilevm.errors import Diagnostic, ExecutionError, Source, TilevmError, UsageError
 from tilevm.runtime.findings import Finding, diagnostic
+from tilevm.runtime.printed import PIECE, printed_lines
 
 __all__ = ["HostModule", "LineCounts", "Simulation", "compile_host", "find_compiler"]
 
-OPTIONS = ("-std=c++17", "-O2", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden")
+OPTIONS = ("-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-fvisibility=hidden")
 """Options of every compilation. Sums are not contracted: the source says where an fma is meant."""
 
 FINDINGS, LINES, BUFFER_SHIFT = 64, 1 << 16, 40
+KEPT = 256
+"""Compiled sources that a process keeps."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,11 @@ class Simulation:
 
     findings: tuple[Diagnostic, ...]
     lines: Mapping[int, LineCounts]
+    printed: str = ""
+    """What the blocks print, each line ended, in order of the blocks: the lines that the interpreter prints."""
 
     def check(self) -> None:
-        """Raises ``ExecutionError`` with every finding, R040 to R048 or R014, if there is one."""
+        """Raises ``ExecutionError`` with every finding, R040 to R048, R013 or R014, if there is one."""
         if self.findings:
             raise ExecutionError.of(self.findings)
 
@@ -88,6 +96,9 @@ class _Launch(ctypes.Structure):
         ("findings", ctypes.POINTER(Finding)),
         ("counts", ctypes.c_void_p),
         ("dropped", ctypes.c_uint64),
+        ("order", ctypes.c_void_p),
+        ("printed", ctypes.c_void_p),
+        ("printed_count", ctypes.c_uint64),
     )
 
 
@@ -124,12 +135,13 @@ class HostModule:
         arguments: Sequence[Any],
         *,
         source: Source | None = None,
+        order: int | None = None,
     ) -> Simulation:
         """Runs a kernel over a grid of up to three extents, and returns what was found.
 
         ``arguments``: a contiguous array for each pointer (one that is not writeable must only be read), an integer
         for each integer parameter, a NumPy scalar for each parameter of another type. ``source`` is the text whose
-        lines ``TV_LINE`` names.
+        lines ``TV_LINE`` names. Blocks begin in the order of their numbers, or in one shuffled by the seed ``order``.
 
         Raises ``UsageError`` F032 for a kernel that is not in the module, F033 for arguments that do not fit it.
         """
@@ -142,6 +154,7 @@ class HostModule:
         buffers, words = _arguments(arguments)
         findings = (Finding * FINDINGS)()
         counts = np.zeros((LINES, 6), np.uint64)
+        begins = None if order is None else np.random.default_rng(order).permutation(np.arange(math.prod(extents)))
         launch = _Launch(
             grid=(ctypes.c_uint32 * 3)(*extents, *[1] * (3 - len(extents))),
             buffer_count=len(buffers),
@@ -152,15 +165,19 @@ class HostModule:
             line_count=LINES,
             findings=findings,
             counts=counts.ctypes.data,
+            order=None if begins is None else begins.ctypes.data,
         )
         with self._lock:
             wanted = entry(ctypes.byref(launch))
+            pieces = b"" if wanted else ctypes.string_at(launch.printed or 0, launch.printed_count * PIECE.itemsize)
+            printed = printed_lines(np.frombuffer(pieces, PIECE), extents)
         if wanted:
             raise UsageError("F033", f"kernel {kernel!r} takes {wanted - 1} arguments, {len(words)} were given")
         touched = np.flatnonzero(counts.any(axis=1)).tolist()
         return Simulation(
             tuple(diagnostic(found, source) for found in findings[: launch.finding_count]),
             {line: LineCounts(*counts[line].tolist()) for line in touched},
+            printed,
         )
 
 
@@ -187,22 +204,63 @@ def _arguments(arguments: Iterable[Any]) -> tuple[list[_Buffer], list[int]]:
     return buffers, words
 
 
-def compile_host(source: str, *, name: str = "kernel.cu", options: Sequence[str] = ()) -> HostModule:
-    """Compiles an emitted source, without the device's library, for this machine.
+def compile_host(source: str, *, name: str = "kernel.cu", options: Sequence[str] = (), optimise: int = 1) -> HostModule:
+    """Compiles an emitted source, without the device's library, for this machine. ``optimise`` is 0, 1, 2 or 3.
+
+    What was compiled is kept in the process, for the sources that came last, and nowhere else: a shared object is code,
+    and nothing that is read from a cache is executed.
 
     Raises ``UsageError`` F030 where there is no C++ compiler, ``TilevmError`` F031 where the source does not compile.
     """
-    compiler = find_compiler()
+    return _compile(find_compiler(), source, name, (f"-O{optimise}", *options))
+
+
+@lru_cache(maxsize=KEPT)
+def _compile(compiler: tuple[str, ...], source: str, name: str, options: tuple[str, ...]) -> HostModule:
+    machine = _machine(compiler, tuple(option for option in options if _concerns_machine(option)))
     with tempfile.TemporaryDirectory(prefix="tilevm-", ignore_cleanup_errors=True) as folder:
-        written, built = Path(folder) / "kernel.cpp", Path(folder) / "kernel.so"
+        written, object, built = (Path(folder) / f"kernel.{suffix}" for suffix in ("cpp", "o", "so"))
         written.write_text(f'#include "host.h"\n#line 1 "{name}"\n{source}', encoding="utf-8")
-        native = "-mcpu=native" if platform.machine().lower() in ("arm64", "aarch64") else "-march=native"
-        command = [*compiler, *OPTIONS, native, *options, f"-I{host_headers()}", str(written), "-o", str(built)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            first = next((line for line in result.stderr.splitlines() if "error" in line), "no reason was given")
-            raise TilevmError(
-                "F031", f"the source does not compile for the host: {first}", help=f"{compiler[0]}:\n{result.stderr}"
-            )
+        _run(_command(compiler, options, "-c", str(written), "-o", str(object)))
+        _run([*compiler, *OPTIONS, "-shared", str(object), str(machine.result()), "-o", str(built)])
         # A shared object that is loaded stays usable when its file is gone.
         return HostModule(ctypes.CDLL(str(built)))
+
+
+def _concerns_machine(option: str) -> bool:
+    """Whether the machine is compiled with it too: not how the kernel is optimised, nor names that its text uses."""
+    return not option.startswith("-O") and (not option.startswith("-D") or option.startswith("-DTV_"))
+
+
+@cache
+def _machine(compiler: tuple[str, ...], options: tuple[str, ...]) -> Future[Path]:
+    """The object file of the machine, which is compiled once in a process, beside its first kernel."""
+    folder = tempfile.TemporaryDirectory(prefix="tilevm-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    built = Path(folder.name) / "machine.o"
+    source = host_headers() / "host" / "machine" / "machine.cpp"
+    command = _command(compiler, ("-O2", *options), "-c", str(source), "-o", str(built))
+
+    def compiled() -> Path:
+        _run(command)
+        return built
+
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(compiled)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _command(compiler: Sequence[str], options: Sequence[str], *files: str) -> list[str]:
+    native = "-mcpu=native" if platform.machine().lower() in ("arm64", "aarch64") else "-march=native"
+    return [*compiler, *OPTIONS, native, *options, f"-I{host_headers()}", *files]
+
+
+def _run(command: Sequence[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        first = next((line for line in result.stderr.splitlines() if "error" in line), "no reason was given")
+        raise TilevmError(
+            "F031", f"the source does not compile for the host: {first}", help=f"{command[0]}:\n{result.stderr}"
+        )

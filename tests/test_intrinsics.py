@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
-from kernels import NAMES, module, needs_compiler, text
+from kernels import LOCAL_NAMES, NAMES, module, needs_compiler, text
 from numpy.typing import NDArray
 
 from tilevm.arch import ARCHITECTURES, Arch
 from tilevm.atoms import ATOMS
-from tilevm.codegen.library import device_library
+from tilevm.codegen.library import DEVICE_PARTS, SHARED_PARTS, device_library, host_headers
 from tilevm.dtypes import DType, dtype
 from tilevm.errors import UsageError
+from tilevm.layout_constructors import column_spatial, local, spatial
 from tilevm.runtime.nvrtc import compile_cuda, nvrtc_version
 
 pytestmark = needs_compiler
@@ -167,7 +169,19 @@ FORMATS = {
     8: ("m16n8k32", "f8e5m2", "f8e5m2"),
     9: ("m16n8k32", "f8e4m3", "f8e5m2"),
     10: ("m16n8k32", "f8e5m2", "f8e4m3"),
+    11: ("m16n8k8_f16", "f16", "f16"),
+    12: ("m8n8k16", "i8", "i8"),
+    13: ("m8n8k16", "u8", "u8"),
+    14: ("m8n8k16", "i8", "u8"),
+    15: ("m8n8k16", "u8", "i8"),
 }
+_A, _B, _C = spatial(8, 4), column_spatial(4, 8), spatial(8, 4) * local(1, 2)
+FRAGMENTS = {
+    **{name: (atom.a, atom.b, atom.c) for name, atom in ATOMS.items()},
+    "m16n8k8_f16": (local(2, 1) * _A * local(1, 2), _B * local(2, 1), local(2, 1) * _C),
+    "m8n8k16": (_A * local(1, 4), _B * local(4, 1), _C),
+}
+"""The layouts of a, b and c. Those of small shapes are from the PTX ISA, "Matrix Fragments for mma"."""
 
 
 def small_numbers(format: DType, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -186,23 +200,39 @@ def fragment(layout: Any, tile: NDArray[Any]) -> NDArray[Any]:
     return held
 
 
+def in_lanes(words: Words, registers: int) -> Words:
+    """The registers of each lane, in a row of as many as the kernel loads."""
+    rows = np.zeros((32, registers), np.uint32)
+    rows[:, : len(words) // 32] = words.reshape(32, -1)
+    return rows.reshape(-1)
+
+
 @pytest.mark.parametrize("which", FORMATS)
 def test_matrix_products_are_those_of_the_layouts(which: int) -> None:
-    atom, formats = ATOMS[FORMATS[which][0]], [dtype(name) for name in FORMATS[which][1:]]
-    a, b = small_numbers(formats[0], atom.a.shape), small_numbers(formats[1], atom.b.shape)
+    layouts, formats = FRAGMENTS[FORMATS[which][0]], [dtype(name) for name in FORMATS[which][1:]]
+    a, b = (small_numbers(format, layout.shape) for format, layout in zip(formats, layouts, strict=False))
     integers = formats[0].kind != "float"
-    c = RANDOM.integers(-1000, 1000, atom.c.shape).astype(np.int32 if integers else np.float32)
+    c = RANDOM.integers(-1000, 1000, layouts[2].shape).astype(np.int32 if integers else np.float32)
     words = []
-    for format, layout, tile in zip(formats, (atom.a, atom.b), (a, b), strict=True):
+    for format, layout, tile, registers in zip(formats, layouts, (a, b), (4, 2), strict=False):
         codes = fragment(layout, format.encode(tile))
         if format.name == "tf32":
             codes = codes.astype(np.uint32) << 13
-        words.append(np.ascontiguousarray(codes).view(np.uint32).reshape(-1))
-    x = np.concatenate([*words, fragment(atom.c, c).view(np.uint32).reshape(-1)])
+        words.append(in_lanes(np.ascontiguousarray(codes).view(np.uint32).reshape(-1), registers))
+    x = np.concatenate([*words, in_lanes(fragment(layouts[2], c).view(np.uint32).reshape(-1), 4)])
     y = np.zeros(128, np.uint32)
     run("matrices", x, y, which)
-    expected = fragment(atom.c, (a @ b + c).astype(c.dtype)).view(np.uint32).reshape(-1)
-    assert np.array_equal(y, expected)
+    expected = fragment(layouts[2], (a @ b + c).astype(c.dtype)).view(np.uint32).reshape(-1)
+    assert np.array_equal(y, in_lanes(expected, 4))
+
+
+def test_a_matrix_product_of_f64_is_that_of_the_layouts() -> None:
+    atom = ATOMS["m8n8k4"]
+    a, b, c = (RANDOM.integers(-99, 99, layout.shape).astype(np.float64) for layout in (atom.a, atom.b, atom.c))
+    x = np.concatenate([fragment(layout, tile).reshape(-1) for layout, tile in ((atom.a, a), (atom.b, b), (atom.c, c))])
+    y = np.zeros(64)
+    run("matrices_f64", x, y)
+    assert np.array_equal(y, fragment(atom.c, a @ b + c).reshape(-1))
 
 
 def test_shuffles_and_votes() -> None:
@@ -256,13 +286,21 @@ def test_atomics_of_all_threads_are_all_done() -> None:
     assert halves.view(np.float16).tolist() == [512.0, 256.0]
 
 
+def test_both_sides_have_the_same_shared_files_in_the_same_order() -> None:
+    included = re.findall(r'#include "(\w+\.cuh)"', (host_headers() / "host.h").read_text(encoding="utf-8"))
+    assert tuple(included) == SHARED_PARTS
+    parts = {path.relative_to(host_headers()).as_posix() for path in host_headers().rglob("*.cuh")}
+    assert parts == {*SHARED_PARTS, *DEVICE_PARTS}
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_every_intrinsic_compiles_for_every_gpu_without_spills(architecture: Arch) -> None:
     try:
         nvrtc_version()
     except UsageError as error:
         pytest.skip(error.diagnostics[0].message)
-    for name in NAMES:
+    for name in (*NAMES, *LOCAL_NAMES):
         compiled = compile_cuda(f'{device_library()}\n#line 1 "{name}.cu"\n{text(name)}', architecture)
         for resources in compiled.resources.values():
-            assert (resources.spill_store_bytes, resources.stack_bytes) == (0, 0)
+            assert resources.spill_store_bytes == 0
+            assert resources.stack_bytes == 0 or name in LOCAL_NAMES

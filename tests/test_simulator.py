@@ -161,10 +161,25 @@ def test_arguments_and_names_that_do_not_fit_are_refused() -> None:
 
 def test_a_source_that_does_not_compile_is_refused_with_the_reason() -> None:
     with pytest.raises(TilevmError) as caught:
-        compile_host("TV_KERNEL(f, 32, int n) { tv::nothing(n); }")
+        compile_host("TV_KERNEL(f, 32, int n) { tv::no_such_intrinsic(n); }")
     assert caught.value.code == "F031"
-    assert "nothing" in str(caught.value)
+    assert "no_such_intrinsic" in str(caught.value)
     assert "kernel.cu:1" in str(caught.value)
+
+
+def test_what_was_compiled_is_kept_in_the_process_by_source_and_options() -> None:
+    source = "TV_KERNEL(one, 32, tv::u32* y) { tv::store_global_u32(y + tv::thread_index(), ANSWER); }"
+    found = []
+    for answer in (1, 2):
+        made = compile_host(source, options=(f"-DANSWER={answer}",))
+        assert compile_host(source, options=(f"-DANSWER={answer}",)) is made
+        y = np.zeros(32, np.uint32)
+        made.launch("one", 1, [y]).check()
+        found.append(int(y[31]))
+    assert found == [1, 2]
+    y = np.zeros(32, np.uint32)
+    compile_host(f"#define ANSWER 3\n{source}", optimise=0).launch("one", 1, [y]).check()
+    assert (y == 3).all()
 
 
 def test_no_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

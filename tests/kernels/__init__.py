@@ -11,7 +11,9 @@ from tilevm.errors import UsageError
 from tilevm.runtime.simulator import HostModule, compile_host, find_compiler
 
 FOLDER = Path(__file__).parent
-NAMES = ("intrinsics", "faults", "matmul_u4")
+NAMES = ("intrinsics", "numbers", "atomics", "moves", "faults", "matmul_u4", "launched")
+LOCAL_NAMES = ("trigonometry", "messages")
+"""Kernels that use local memory: `printf` and large angles take some."""
 
 
 def _lacks_compiler() -> bool:

@@ -106,8 +106,32 @@ TV_KERNEL(matrices, 32, const tv::u32* x, tv::u32* y, int which) {
     if (which == 9) SUM(m16n8k32_e4m3_e5m2, float)
     if (which == 10) SUM(m16n8k32_e5m2_e4m3, float)
 #endif
+    if (which == 11) SUM(m16n8k8_f16, float)
+    if (which == 12) SUM(m8n8k16_s8_s8, tv::s32)
+    if (which == 13) SUM(m8n8k16_u8_u8, tv::s32)
+    if (which == 14) SUM(m8n8k16_s8_u8, tv::s32)
+    if (which == 15) SUM(m8n8k16_u8_s8, tv::s32)
     tv::store_global_u32x4(y + 4 * lane, c);
 }
+
+#if TV_ARCHITECTURE >= 800
+TV_DEVICE double load_double(const double* p) {
+    tv::u32 v[2];
+    tv::load_global_u32x2(v, p);
+    return tv::as_f64(tv::u64(v[1]) << 32 | v[0]);
+}
+TV_KERNEL(matrices_f64, 32, const double* x, double* y) {
+    const tv::u32 lane = tv::lane_index();
+    const double a = load_double(x + lane), b = load_double(x + 32 + lane);
+    double c[2] = {load_double(x + 64 + 2 * lane), load_double(x + 65 + 2 * lane)};
+    tv::mma_m8n8k4_f64(c, &a, &b);
+    TV_UNROLL for (int r = 0; r < 2; r++) {
+        const tv::u64 bits = tv::as_u64(c[r]);
+        const tv::u32 words[2] = {tv::u32(bits), tv::u32(bits >> 32)};
+        tv::store_global_u32x2(y + 2 * lane + r, words);
+    }
+}
+#endif
 
 TV_KERNEL(shuffles, 32, const tv::u32* x, tv::u32* y, int by) {
     const tv::u32 lane = tv::lane_index(), v = tv::load_global_u32(x + lane);

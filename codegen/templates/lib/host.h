@@ -4,16 +4,24 @@
 // or waits for a value, so that what happens is the same in every run. What the program does to memory is checked as it
 // is done: order of shared accesses, bounds, alignment, banks. Pointers into global memory are not addresses of the
 // host but "argument i, byte j", so that no access outside of a buffer goes unseen.
+//
+// What does so is in host/machine/ and compiled once; a kernel sees declarations, and no header of the standard library,
+// so that compiling one takes little longer than the kernel itself.
 #pragma once
 #include "host/launch.h"
-#include "host/fiber.h"
 #include "host/machine.h"
-#include "host/requests.h"
-#include "host/shared.h"
-#include "host/global.h"
+#include "host/libm.h"
+#include "host/conversions.h"
 #include "host/arithmetic.h"
-#include "host/atomics.h"
-#include "host/copies.h"
-#include "host/collectives.h"
-#include "host/matrix.h"
+#include "host/messages.h"
 #include "host/entry.h"
+#include "host/memory.h"
+#include "common.cuh"
+#include "host/atomics.h"
+#include "host/collectives.h"
+#include "exchange.cuh"
+#include "elements.cuh"
+#include "atomics.cuh"
+#include "bits.cuh"
+#include "numbers.cuh"
+#include "widen.cuh"

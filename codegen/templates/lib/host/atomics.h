@@ -1,128 +1,91 @@
-// Atomics on global and shared memory, flags, and waiting: a thread that reads the value again that it has just read lets
-// the others go on until something has been written.
+// Atomics on global and shared memory, and flags.
 #pragma once
 
 namespace tv {
 namespace host {
 
-static __attribute__((noinline)) void poll(const void* pointer, u32 value) {
-    const u64 address = reinterpret_cast<u64>(pointer);
-    const bool again = self->polled_address == address && self->polled_value == value && self->polled_at == changes;
-    self->polled_address = address;
-    self->polled_value = value;
-    self->polled_at = changes;
-    if (!again) return;
-    Warp& warp = *self->warp;
-    warp.polling |= 1u << self->lane;
-    warp.ready &= ~(1u << self->lane);
-    pause_thread();
-}
-
-template <class Change>
-static inline u32 atomic_global(void* pointer, Change change) {
-    u32* at = reinterpret_cast<u32*>(place(pointer, 4, true, 4));
-    if (!at) return 0;
-    const u32 old = *at, made = change(old);
-    *at = made;
-    if (made != old) changes++;
-    return old;
-}
-
-// Atomics do not race with one another, but with other accesses.
-template <class Change>
-static inline u32 atomic_shared(u32 address, Change change) {
-    request(SHARED | WRITE | 4, address, true);
-    if (!inside_shared(address, 4, true)) return 0;
-    Block& block = *self->block;
-    const u32 at = address - SHARED_BASE;
-    const u16 me = u16(self->number);
-    for (u32 i = at; i < at + 4; i++) {
-        Record& w = block.wrote[i];
-        if (w.thread != ATOMIC && !before(w, me)) suspicious_read(i, 1, me);
-        if (!before(block.read[i], me)) suspicious_write(i, 1, me, &block.shared[i]);
-        w = {block.tick, ATOMIC, u16(self->line)};
-    }
-    u32 old, made;
-    std::memcpy(&old, &block.shared[at], 4);
-    made = change(old);
-    std::memcpy(&block.shared[at], &made, 4);
+template <class T, class Place, class Change>
+static inline T atomic(Place p, Change change) {
+    u8* at = atomic_place(p, sizeof(T));
+    if (!at) return T(0);
+    T old;
+    __builtin_memcpy(&old, at, sizeof old);
+    const T made = change(old);
+    if (__builtin_memcmp(&made, &old, sizeof old)) changes++;
+    __builtin_memcpy(at, &made, sizeof made);
     return old;
 }
 
 }  // namespace host
 
-static inline u32 atomic_add_u32(u32* p, u32 v) {
-    return host::atomic_global(p, [=](u32 x) { return x + v; });
-}
-static inline u32 atomic_min_u32(u32* p, u32 v) {
-    return host::atomic_global(p, [=](u32 x) { return x < v ? x : v; });
-}
-static inline u32 atomic_max_u32(u32* p, u32 v) {
-    return host::atomic_global(p, [=](u32 x) { return x > v ? x : v; });
-}
-static inline u32 atomic_exchange_u32(u32* p, u32 v) {
-    return host::atomic_global(p, [=](u32) { return v; });
-}
-static inline u32 atomic_cas_u32(u32* p, u32 expected, u32 v) {
-    const u32 old = host::atomic_global(p, [=](u32 x) { return x == expected ? v : x; });
-    if (old != expected) host::poll(p, old);
+#define TV_ATOMICS(prefix, Place, type, T)                                                                   \
+    static inline T prefix##add_##type(Place p, T v) {                                                       \
+        return host::atomic<T>(p, [=](T x) { return add(x, v); });                                           \
+    }                                                                                                        \
+    static inline T prefix##min_##type(Place p, T v) {                                                       \
+        return host::atomic<T>(p, [=](T x) { return min(x, v); });                                           \
+    }                                                                                                        \
+    static inline T prefix##max_##type(Place p, T v) {                                                       \
+        return host::atomic<T>(p, [=](T x) { return max(x, v); });                                           \
+    }                                                                                                        \
+    static inline T prefix##exchange_##type(Place p, T v) {                                                  \
+        return host::atomic<T>(p, [=](T) { return v; });                                                     \
+    }
+#define TV_BOTH(type, T)                                                                                     \
+    TV_ATOMICS(atomic_, void*, type, T)                                                                      \
+    TV_ATOMICS(atomic_shared_, u32, type, T)
+TV_BOTH(u32, u32)
+TV_BOTH(s32, s32)
+TV_BOTH(u64, u64)
+TV_BOTH(s64, s64)
+TV_BOTH(f32, float)
+TV_BOTH(f64, double)
+#undef TV_BOTH
+#undef TV_ATOMICS
+
+// Compared by bits. Who is refused may be waiting.
+template <class T, class Place>
+static inline T compare_and_swap(Place p, T expected, T v) {
+    const T old = host::atomic<T>(p, [=](T x) { return x == expected ? v : x; });
+    if (old != expected) host::poll(u64(p), old);
     return old;
 }
-static inline s32 atomic_add_s32(s32* p, s32 v) { return s32(atomic_add_u32(reinterpret_cast<u32*>(p), u32(v))); }
-static inline s32 atomic_min_s32(s32* p, s32 v) {
-    return s32(host::atomic_global(p, [=](u32 x) { return s32(x) < v ? x : u32(v); }));
-}
-static inline s32 atomic_max_s32(s32* p, s32 v) {
-    return s32(host::atomic_global(p, [=](u32 x) { return s32(x) > v ? x : u32(v); }));
-}
-static inline s32 atomic_exchange_s32(s32* p, s32 v) {
-    return s32(atomic_exchange_u32(reinterpret_cast<u32*>(p), u32(v)));
-}
-static inline s32 atomic_cas_s32(s32* p, s32 expected, s32 v) {
-    return s32(atomic_cas_u32(reinterpret_cast<u32*>(p), u32(expected), u32(v)));
-}
-static inline float atomic_add_f32(float* p, float v) {
-    return as_f32(host::atomic_global(p, [=](u32 x) { return as_u32(as_f32(x) + v); }));
-}
-static inline float atomic_exchange_f32(float* p, float v) {
-    return as_f32(host::atomic_global(p, [=](u32) { return as_u32(v); }));
-}
-static inline float atomic_cas_f32(float* p, float expected, float v) {
-    return as_f32(atomic_cas_u32(reinterpret_cast<u32*>(p), as_u32(expected), as_u32(v)));
-}
-// The order of floats is that of integers for positive ones and the opposite for negative ones.
-static inline float atomic_min_f32(float* p, float v) {
-    return as_u32(v) >> 31 ? as_f32(atomic_max_u32(reinterpret_cast<u32*>(p), as_u32(v)))
-                           : as_f32(u32(atomic_min_s32(reinterpret_cast<s32*>(p), s32(as_u32(v)))));
-}
-static inline float atomic_max_f32(float* p, float v) {
-    return as_u32(v) >> 31 ? as_f32(atomic_min_u32(reinterpret_cast<u32*>(p), as_u32(v)))
-                           : as_f32(u32(atomic_max_s32(reinterpret_cast<s32*>(p), s32(as_u32(v)))));
-}
+#define TV_CAS(prefix, Place)                                                                                \
+    static inline u32 prefix##u32(Place p, u32 expected, u32 v) { return compare_and_swap(p, expected, v); } \
+    static inline u64 prefix##u64(Place p, u64 expected, u64 v) { return compare_and_swap(p, expected, v); } \
+    static inline s32 prefix##s32(Place p, s32 expected, s32 v) {                                            \
+        return s32(prefix##u32(p, u32(expected), u32(v)));                                                   \
+    }                                                                                                        \
+    static inline s64 prefix##s64(Place p, s64 expected, s64 v) {                                            \
+        return s64(prefix##u64(p, u64(expected), u64(v)));                                                   \
+    }                                                                                                        \
+    static inline float prefix##f32(Place p, float expected, float v) {                                      \
+        return as_f32(prefix##u32(p, as_u32(expected), as_u32(v)));                                          \
+    }                                                                                                        \
+    static inline double prefix##f64(Place p, double expected, double v) {                                   \
+        return as_f64(prefix##u64(p, as_u64(expected), as_u64(v)));                                          \
+    }
+TV_CAS(atomic_cas_, void*)
+TV_CAS(atomic_shared_cas_, u32)
+#undef TV_CAS
+
 static inline u32 atomic_add_f16x2(void* p, u32 v) {
-    return host::atomic_global(p, [=](u32 x) { return add_f16x2(x, v); });
-}
-static inline u32 atomic_shared_add_u32(u32 a, u32 v) {
-    return host::atomic_shared(a, [=](u32 x) { return x + v; });
-}
-static inline float atomic_shared_add_f32(u32 a, float v) {
-    return as_f32(host::atomic_shared(a, [=](u32 x) { return as_u32(as_f32(x) + v); }));
+    return host::atomic<u32>(p, [=](u32 x) { return add_f16x2(x, v); });
 }
 
-static inline u32 load_acquire_u32(const u32* p) {
-    for (;;) {
-        const u8* at = host::place(p, 4, false, 4);
-        u32 value = 0;
-        if (!at) return value;
-        std::memcpy(&value, at, 4);
-        const u64 seen = host::changes;
-        host::poll(p, value);
-        if (host::changes == seen) return value;
-    }
+// Changes the BITS bits, 8 or 16, at a place; gives the old ones.
+template <u32 BITS, class Change>
+static inline u32 atomic_change(void* p, Change change) {
+    if constexpr (BITS == 8) return host::atomic<u8>(p, change);
+    else return host::atomic<u16>(p, change);
 }
-static inline void store_release_u32(u32* p, u32 value) {
-    if (u8* at = host::place(p, 4, true, 4)) std::memcpy(at, &value, 4);
-    host::changes++;
+template <u32 BITS, class Change>
+static inline u32 atomic_shared_change(u32 address, Change change) {
+    if constexpr (BITS == 8) return host::atomic<u8>(address, change);
+    else return host::atomic<u16>(address, change);
 }
+
+static inline u32 load_acquire_u32(const void* p) { return host::read_flag(p); }
+static inline void store_release_u32(void* p, u32 value) { host::write_flag(p, value); }
 
 }  // namespace tv

@@ -1,72 +1,7 @@
-// What the lanes of a warp do together: barriers, votes, shuffles, matrices between shared memory and registers.
+// What the lanes of a warp, or the threads of a block, do together; copies that land later; matrices.
 #pragma once
 
 namespace tv {
-namespace host {
-
-enum Operation : u32 { SYNC = 1, BALLOT, SHUFFLE, LOAD_MATRIX, STORE_MATRIX, MULTIPLY };
-
-static __attribute__((noinline)) void sync_lanes() {
-    if (meet(SYNC)) {
-        self->warp->ordered = ++self->block->tick;
-        leave();
-    }
-}
-
-static __attribute__((noinline)) u32 exchange(u32 value, u32 source) {
-    Warp& warp = *self->warp;
-    const u32 lane = self->lane;
-    warp.in[0][lane] = value;
-    if (meet(SHUFFLE)) {
-        std::memcpy(warp.out[0], warp.in[0], sizeof warp.in[0]);
-        leave();
-    }
-    return warp.out[0][source];
-}
-
-// Matrices of 8 rows of 16 bytes; lane 8 i + j has the address of row j of matrix i. Lane l gets word l % 4 of row l / 4.
-template <u32 COUNT, bool TRANSPOSED, bool STORE>
-static __attribute__((noinline)) void move_matrices(u32* r, u32 address) {
-    Warp& warp = *self->warp;
-    Block& block = *self->block;
-    const u32 lane = self->lane;
-    warp.in[4][lane] = address;
-    if (STORE) for (u32 i = 0; i < COUNT; i++) warp.in[i][lane] = r[i];
-    request(SHARED | (STORE ? u32(WRITE) : 0) | MATRIX | 16, address, lane < 8 * COUNT);
-    if (meet((STORE ? STORE_MATRIX : LOAD_MATRIX) | COUNT << 8 | u32(TRANSPOSED) << 16)) {
-        const u16 me = u16(WARP | warp.number);
-        for (u32 i = 0; i < COUNT; i++) {
-            u16 rows[8][8], turned[8][8];
-            const u32* from = warp.in[4] + 8 * i;
-            if (STORE) std::memcpy(rows, warp.in[i], sizeof rows);
-            if (STORE && TRANSPOSED) {
-                for (u32 j = 0; j < 64; j++) turned[j % 8][j / 8] = rows[j / 8][j % 8];
-                std::memcpy(rows, turned, sizeof rows);
-            }
-            for (u32 j = 0; j < 8; j++) {
-                const u32 at = from[j] - SHARED_BASE;
-                if (!inside_shared(from[j], 16, STORE)) {
-                    std::memset(rows[j], 0xFF, 16);
-                } else if (STORE) {
-                    check_write<16>(at, me, reinterpret_cast<const u8*>(rows[j]));
-                    std::memcpy(&block.shared[at], rows[j], 16);
-                } else {
-                    check_read<16>(at, me);
-                    std::memcpy(rows[j], &block.shared[at], 16);
-                }
-            }
-            if (!STORE && TRANSPOSED) {
-                for (u32 j = 0; j < 64; j++) turned[j % 8][j / 8] = rows[j / 8][j % 8];
-                std::memcpy(rows, turned, sizeof rows);
-            }
-            if (!STORE) std::memcpy(warp.out[i], rows, sizeof rows);
-        }
-        leave();
-    }
-    if (!STORE) for (u32 i = 0; i < COUNT; i++) r[i] = warp.out[i][lane];
-}
-
-}  // namespace host
 
 static inline void sync_warp() { host::sync_lanes(); }
 static inline void sync() { host::barrier(); }
@@ -74,17 +9,7 @@ static inline void fence_block() {}
 static inline void fence_device() {}
 static inline void fence_system() {}
 
-static __attribute__((noinline)) u32 ballot(bool vote) {
-    host::Warp& warp = *host::self->warp;
-    warp.in[0][host::self->lane] = vote;
-    if (host::meet(host::BALLOT)) {
-        u32 votes = 0;
-        for (u32 lane = 0; lane < host::LANES; lane++) votes |= warp.in[0][lane] << lane;
-        warp.out[0][0] = votes;
-        host::leave();
-    }
-    return warp.out[0][0];
-}
+static inline u32 ballot(bool vote) { return host::votes(vote); }
 // Past the ends of the warp a lane keeps its own value.
 static inline u32 shuffle(u32 value, u32 source) { return host::exchange(value, source & 31); }
 static inline u32 shuffle_xor(u32 value, u32 mask) { return host::exchange(value, host::self->lane ^ (mask & 31)); }
@@ -97,20 +22,54 @@ static inline u32 shuffle_down(u32 value, u32 distance) {
     return host::exchange(value, lane + distance > 31 ? lane : lane + distance);
 }
 
-#define TV_MATRICES(count)                                                                                      \
-    static inline void ldmatrix_x##count(u32* r, u32 address) { host::move_matrices<count, false, false>(r, address); } \
-    static inline void ldmatrix_x##count##_trans(u32* r, u32 address) {                                         \
-        host::move_matrices<count, true, false>(r, address);                                                    \
-    }                                                                                                           \
-    static inline void stmatrix_x##count(u32 address, const u32* r) {                                           \
-        host::move_matrices<count, false, true>(const_cast<u32*>(r), address);                                  \
-    }                                                                                                           \
-    static inline void stmatrix_x##count##_trans(u32 address, const u32* r) {                                   \
-        host::move_matrices<count, true, true>(const_cast<u32*>(r), address);                                   \
+template <u32 BYTES>
+static inline void cp_async(u32 target, const void* source, u32 source_bytes = BYTES) {
+    static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16);
+    host::copy_async<BYTES>(target, source, source_bytes);
+}
+static inline void cp_async_commit() { host::commit_copies(); }
+template <u32 N>
+static inline void cp_async_wait() { host::wait_for_copies(N); }
+static inline void cp_async_wait_all() {
+    host::commit_copies();
+    host::wait_for_copies(0);
+}
+
+#define TV_MATRICES(count)                                                                                            \
+    static inline void ldmatrix_x##count(u32* r, u32 address) { host::move_matrices(r, address, count, false, false); } \
+    static inline void ldmatrix_x##count##_trans(u32* r, u32 address) {                                               \
+        host::move_matrices(r, address, count, true, false);                                                          \
+    }                                                                                                                 \
+    static inline void stmatrix_x##count(u32 address, const u32* r) {                                                 \
+        host::move_matrices(const_cast<u32*>(r), address, count, false, true);                                        \
+    }                                                                                                                 \
+    static inline void stmatrix_x##count##_trans(u32 address, const u32* r) {                                         \
+        host::move_matrices(const_cast<u32*>(r), address, count, true, true);                                         \
     }
 TV_MATRICES(1)
 TV_MATRICES(2)
 TV_MATRICES(4)
 #undef TV_MATRICES
+
+#define TV_MMA(name, C) \
+    static inline void mma_##name(C* c, const u32* a, const u32* b) { host::multiply(host::name, c, a, b); }
+TV_MMA(m16n8k16_f16, float)
+TV_MMA(m16n8k16_bf16, float)
+TV_MMA(m16n8k8_tf32, float)
+TV_MMA(m16n8k32_s8_s8, s32)
+TV_MMA(m16n8k32_u8_u8, s32)
+TV_MMA(m16n8k32_s8_u8, s32)
+TV_MMA(m16n8k32_u8_s8, s32)
+TV_MMA(m16n8k32_e4m3_e4m3, float)
+TV_MMA(m16n8k32_e5m2_e5m2, float)
+TV_MMA(m16n8k32_e4m3_e5m2, float)
+TV_MMA(m16n8k32_e5m2_e4m3, float)
+TV_MMA(m16n8k8_f16, float)
+TV_MMA(m8n8k16_s8_s8, s32)
+TV_MMA(m8n8k16_u8_u8, s32)
+TV_MMA(m8n8k16_s8_u8, s32)
+TV_MMA(m8n8k16_u8_s8, s32)
+#undef TV_MMA
+static inline void mma_m8n8k4_f64(double* c, const double* a, const double* b) { host::multiply_f64(c, a, b); }
 
 }  // namespace tv

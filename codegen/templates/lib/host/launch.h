@@ -1,21 +1,23 @@
 // What passes between Python and a launch: buffers and arguments in, findings and counts out. Layouts are those of the
 // ctypes structures in tilevm/runtime/simulator.py.
 #pragma once
-#include <cstdint>
-#include <cstring>
+
+using size_t = decltype(sizeof 0);           // which NVRTC knows too
 
 namespace tv {
 
-using u8 = std::uint8_t;
-using u16 = std::uint16_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
-using s32 = std::int32_t;
+using u8 = unsigned char;
+using u16 = unsigned short;
+using u32 = unsigned int;
+using u64 = unsigned long long;
+using s32 = int;
+using s64 = long long;
 
 namespace host {
 
 enum Kind : u32 {
-    OUT_OF_BOUNDS = 1, MISALIGNED, UNINITIALISED, RACE, UNDER_WAY, OUT_OF_SHARED, DIVERGED, DEADLOCK, READ_ONLY, TRAP
+    OUT_OF_BOUNDS = 1, MISALIGNED, UNINITIALISED, RACE, UNDER_WAY, OUT_OF_SHARED, DIVERGED, DEADLOCK, READ_ONLY, TRAP,
+    ASSERTION
 };
 
 struct Buffer {
@@ -30,7 +32,19 @@ struct Finding {
     u64 address;
     u32 bytes, count;
     u32 writes, other_writes;
+    const char* text;            // the message of an assertion or a trap
 };
+
+// A piece of a line of output; `line` counts the lines of the block.
+struct Printed {
+    u64 block;
+    u32 line, value;
+    u32 kind;                    // one of PrintedKind
+    u32 place;                   // the rank of a text, the axis of an extent, the place of an element in its tile
+    u64 bits;                    // a pointer, an extent, or the bits of a number
+};
+enum PrintedKind : u32 { TEXT, EXTENT, SCALAR = 0x100, ELEMENT = 0x200 };   // a number: one of these and its NumberKind
+enum NumberKind : u32 { BOOL, S32, U32, S64, U64, F32, F64 };
 
 // What one line did to memory, summed over the grid.
 struct Counts {
@@ -47,6 +61,9 @@ struct Launch {
     Finding* findings;
     Counts* counts;
     u64 dropped;
+    const u64* order;            // in which blocks begin; null for that of their numbers
+    const Printed* printed;      // until the next launch
+    u64 printed_count;
 };
 
 inline constexpr u32 SHARED_BASE = 1024;     // so that address 0 is outside

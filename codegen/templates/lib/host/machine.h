@@ -1,172 +1,63 @@
-// Threads, warps and blocks, who runs next, and how findings are noted.
-//
-// Time is counted in ticks of the block: each barrier, of the block or of a warp, is one. Two accesses are ordered where
-// a barrier that both threads take part in lies between their ticks.
+// The machine as a kernel sees it: who runs, and what is done for it by machine/, which is compiled apart from the kernel
+// and once for all of them.
 #pragma once
-#include <deque>
-#include <memory>
+#pragma GCC visibility push(hidden)
 
 namespace tv::host {
 
-inline constexpr u32 LANES = 32;
-
-struct Block;
-struct Warp;
-
-struct Copy {                     // a cp.async that has not landed
-    u32 target, bytes, source_bytes, line;
-    const u8* source;
-};
-
 struct Thread {
-    Context context;
-    Block* block;
-    Warp* warp;
-    u32 number, lane, line, cursor;
-    std::vector<Copy> copies;
-    std::deque<u32> groups;       // how many copies each committed group has
-    u32 uncommitted;
-    u64 polled_address, polled_value, polled_at;
+    u32 number, lane, line;
+    u32 lines;                    // of output
+    const u32* block_index;
 };
 
-struct Request {                  // one instruction of a warp that touches memory
-    u32 line, kind;
-    u32 lanes;                    // that have passed it
-    u32 active;                   // whose predicate was true
-    u64 address[LANES];
+extern Launch* launch;
+extern Thread* self;              // the thread that runs
+extern u64 changes;               // writes to memory, which another thread may wait for
+
+// Runs the blocks of a launch, each thread of which calls the kernel.
+void run(Launch* given, u32 threads, void (*kernel)());
+
+u32 open_shared(u32 bytes);
+template <u32 BYTES>
+void read_shared(void* result, u32 address);
+template <u32 BYTES>
+void write_shared(u32 address, const void* value);
+template <u32 BYTES>
+void load_global(void* result, const void* pointer, bool active);
+template <u32 BYTES>
+void store_global(void* pointer, const void* value, bool active);
+
+// Where 1 to 8 bytes lie that an atomic is about to change, or null, and a finding, where it may not.
+u8* atomic_place(void* pointer, u32 bytes);
+u8* atomic_place(u32 address, u32 bytes);
+// Lets others go on if a thread reads a value again that it has just read.
+void poll(u64 address, u64 value);
+u32 read_flag(const void* pointer);
+void write_flag(void* pointer, u32 value);
+
+template <u32 BYTES>
+void copy_async(u32 target, const void* source, u32 source_bytes);
+void commit_copies();
+void wait_for_copies(u32 n);
+
+void barrier();
+void sync_lanes();
+u32 votes(bool vote);
+u32 exchange(u32 value, u32 source);
+void move_matrices(u32* r, u32 address, u32 count, bool transposed, bool store);
+
+enum Product : u32 {
+    m16n8k16_f16, m16n8k16_bf16, m16n8k8_tf32, m16n8k32_s8_s8, m16n8k32_u8_u8, m16n8k32_s8_u8, m16n8k32_u8_s8,
+    m16n8k32_e4m3_e4m3, m16n8k32_e5m2_e5m2, m16n8k32_e4m3_e5m2, m16n8k32_e5m2_e4m3, m16n8k8_f16, m8n8k16_s8_s8,
+    m8n8k16_u8_u8, m8n8k16_s8_u8, m8n8k16_u8_s8
 };
+void multiply(Product product, void* c, const u32* a, const u32* b);
+void multiply_f64(double* c, const double* a, const double* b);
 
-struct Warp {
-    u32 number, ready, living, waiting, full, polling;   // masks of lanes
-    u32 operation, line;          // of the collective that the waiting lanes are in
-    u32 ordered;                  // tick of the last barrier
-    u32 in[12][LANES], out[4][LANES];
-    std::vector<Request> requests;
-    Thread* threads;
-};
-
-struct Record {                   // the last access of one kind to a byte of shared memory
-    u32 tick;
-    u16 thread, line;
-};
-
-struct Block {
-    u32 index[3];
-    u32 thread_count, living, arrived, barrier_line, barrier_thread;
-    u32 tick, ordered;
-    std::vector<Thread> threads;
-    std::vector<Warp> warps;
-    std::vector<u8> shared;
-    std::vector<Record> wrote, read;
-    Stacks stacks;
-
-    explicit Block(u32 count) : thread_count(count), threads(count), warps(count / LANES), stacks(count) {}
-};
-
-static Launch* launch;
-static Thread* self;
-static Context scheduler;
-static bool stopped;              // by a finding after which nothing can go on
-static u64 changes;               // writes to global memory that another block may wait for
-
-static void note(Kind kind, u64 address, u32 bytes, bool writes = false, u32 other_line = 0, u32 other_thread = 0,
-                 bool other_writes = false) {
-    for (u32 i = 0; i < launch->finding_count; i++) {
-        Finding& known = launch->findings[i];
-        if (known.kind == kind && known.line == self->line && known.other_line == other_line &&
-            known.writes == writes && known.other_writes == other_writes) {
-            known.count++;
-            return;
-        }
-    }
-    if (launch->finding_count == launch->finding_capacity) {
-        launch->dropped++;
-        return;
-    }
-    const u32* index = self->block->index;
-    launch->findings[launch->finding_count++] = {kind, self->line, other_line, self->number, other_thread,
-        {index[0], index[1], index[2]}, address, bytes, 1, writes, other_writes};
-}
-
-static void flush(Warp& warp);
-
-// The next thread of a block that can run, those of the same warp first.
-static Thread* next_of(Block& block, Warp& first) {
-    for (u32 i = 0, w = first.number; i < block.warps.size(); i++, w = w + 1 == block.warps.size() ? 0 : w + 1) {
-        Warp& warp = block.warps[w];
-        if (!warp.ready && warp.full) {
-            flush(warp);
-            warp.ready = warp.full;
-            warp.full = 0;
-        }
-        if (warp.ready) return &warp.threads[__builtin_ctz(warp.ready)];
-    }
-    return nullptr;
-}
-
-// Gives the processor away; the thread is not ready unless someone made it so.
-static void pause_thread() {
-    Thread* me = self;
-    Thread* next = stopped ? nullptr : next_of(*me->block, *me->warp);
-    if (next == me) return;
-    if (next) {
-        self = next;
-        change(me->context, next->context);
-    } else {
-        change(me->context, scheduler);
-    }
-}
-
-[[noreturn]] static void stop() {
-    stopped = true;
-    change(self->context, scheduler);
-    __builtin_unreachable();
-}
-
-static void open_barrier(Block& block) {
-    for (Warp& warp : block.warps) {
-        flush(warp);
-        warp.ready = warp.living & ~warp.polling;
-    }
-    block.arrived = 0;
-    block.ordered = ++block.tick;
-}
-
-// All threads of the block that have not ended meet.
-static __attribute__((noinline)) void barrier() {
-    Block& block = *self->block;
-    if (block.arrived && block.barrier_line != self->line)
-        note(DIVERGED, 0, 0, false, block.barrier_line, block.barrier_thread);
-    block.barrier_line = self->line;
-    block.barrier_thread = self->number;
-    self->warp->ready &= ~(1u << self->lane);
-    if (++block.arrived == block.living) open_barrier(block);
-    else pause_thread();
-}
-
-// All lanes of the warp meet in one operation; true for the last, which does it for all and then calls `leave`.
-static inline bool meet(u32 operation) {
-    Warp& warp = *self->warp;
-    const u32 lane = 1u << self->lane;
-    if (!warp.waiting) {
-        warp.operation = operation;
-        warp.line = self->line;
-    } else if (warp.operation != operation || warp.line != self->line) {
-        note(DIVERGED, 0, 0, false, warp.line, warp.number * LANES + u32(__builtin_ctz(warp.waiting)));
-        stop();
-    }
-    warp.waiting |= lane;
-    if (warp.waiting == ~0u) return true;
-    warp.ready &= ~lane;
-    pause_thread();
-    return false;
-}
-
-static inline void leave() {
-    Warp& warp = *self->warp;
-    warp.waiting = 0;
-    warp.ready = ~0u;
-    if (!warp.requests.empty()) flush(warp);
-}
+void print(u32 line, u32 value, u32 kind, u32 place, u64 bits);
+[[noreturn]] void fail(Kind kind, const char* message);
 
 }  // namespace tv::host
+
+#pragma GCC visibility pop

@@ -113,11 +113,11 @@ struct Context {
         void** top = reinterpret_cast<void**>(stacks.top(i));
 #if defined(__x86_64__)
         stack = top - 8;                               // six registers, the entry, and a return address of none
-        std::memset(stack, 0, 8 * sizeof(void*));
+        __builtin_memset(stack, 0, 8 * sizeof(void*));
         top[-2] = reinterpret_cast<void*>(entry);
 #else
         stack = top - 20;
-        std::memset(stack, 0, 20 * sizeof(void*));
+        __builtin_memset(stack, 0, 20 * sizeof(void*));
         top[-9] = reinterpret_cast<void*>(entry);      // x30
 #endif
     }

@@ -1,45 +1,41 @@
-// Global memory: loads and stores of 1 to 16 bytes with a predicate; hints to the cache change nothing here.
+// Shared and global memory: loads and stores of 1 to 16 bytes, in global memory with a predicate; hints to the cache change
+// nothing here.
 #pragma once
 
 namespace tv {
 
 enum Hint { PLAIN, READ_ONLY, STREAM, L2_ONLY };
 
-namespace host {
-
-// Where a pointer leads, or null, and a finding, where it leads out of its buffer.
-static inline u8* place(const void* pointer, u32 bytes, bool write, u32 alignment) {
-    const u64 address = reinterpret_cast<u64>(pointer), number = (address >> BUFFER_SHIFT) - 1;
-    const u64 offset = address & ((u64(1) << BUFFER_SHIFT) - 1);
-    if (address & (alignment - 1)) note(MISALIGNED, offset, alignment, write);
-    if (__builtin_expect(number >= launch->buffer_count || offset + bytes > launch->buffers[number].bytes, 0)) {
-        note(OUT_OF_BOUNDS, offset, bytes, write);
-        return nullptr;
-    }
-    if (__builtin_expect(write && !launch->buffers[number].writable, 0)) {
-        note(READ_ONLY, offset, bytes, write);
-        return nullptr;
-    }
-    return launch->buffers[number].data + offset;
+static inline u32 load_shared_u8(u32 address) {
+    u8 r;
+    host::read_shared<1>(&r, address);
+    return r;
 }
-
-template <u32 BYTES>
-static inline void load_global(void* result, const void* pointer, bool active) {
-    request(GLOBAL | BYTES, reinterpret_cast<u64>(pointer), active);
-    const u8* from = active ? place(pointer, BYTES, false, BYTES) : nullptr;
-    if (from) std::memcpy(result, from, BYTES);
-    else std::memset(result, 0, BYTES);
+static inline u32 load_shared_u16(u32 address) {
+    u16 r;
+    host::read_shared<2>(&r, address);
+    return r;
 }
-
-template <u32 BYTES>
-static inline void store_global(void* pointer, const void* value, bool active) {
-    request(GLOBAL | WRITE | BYTES, reinterpret_cast<u64>(pointer), active);
-    if (!active) return;
-    if (u8* to = place(pointer, BYTES, true, BYTES)) std::memcpy(to, value, BYTES);
-    changes++;
+static inline u32 load_shared_u32(u32 address) {
+    u32 r;
+    host::read_shared<4>(&r, address);
+    return r;
 }
+static inline void load_shared_u32x2(u32* r, u32 address) { host::read_shared<8>(r, address); }
+static inline void load_shared_u32x4(u32* r, u32 address) { host::read_shared<16>(r, address); }
 
-}  // namespace host
+static inline void store_shared_u8(u32 address, u32 value) {
+    const u8 v = u8(value);
+    host::write_shared<1>(address, &v);
+}
+static inline void store_shared_u16(u32 address, u32 value) {
+    const u16 v = u16(value);
+    host::write_shared<2>(address, &v);
+}
+static inline void store_shared_u32(u32 address, u32 value) { host::write_shared<4>(address, &value); }
+static inline void store_shared_u32x2(u32 address, const u32* v) { host::write_shared<8>(address, v); }
+static inline void store_shared_u32x4(u32 address, const u32* v) { host::write_shared<16>(address, v); }
+
 
 template <Hint hint = PLAIN>
 static inline u32 load_global_u8(const void* p, bool active = true) {
@@ -89,5 +85,7 @@ template <Hint hint = PLAIN>
 static inline void store_global_u32x4(void* p, const u32* v, bool active = true) {
     host::store_global<16>(p, v, active);
 }
+
+static inline void prefetch_global(const void*) {}
 
 }  // namespace tv

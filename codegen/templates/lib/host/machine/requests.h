@@ -8,29 +8,31 @@ namespace tv::host {
 enum Access : u32 { SHARED = 0x100, GLOBAL = 0x200, WRITE = 0x400, MATRIX = 0x800 };   // added to the bytes of a lane
 inline constexpr u32 LONGEST_QUEUE = 2048;
 
-static inline void request(u32 kind, u64 address, bool active) {
+static __attribute__((noinline)) void request(u32 kind, u64 address, bool active) {
+    Fiber& fiber = me();
+    Warp& warp = *fiber.warp;
+    const u32 lane = fiber.lane;
     for (;;) {
-        Warp& warp = *self->warp;
-        const u32 lane = self->lane, size = u32(warp.requests.size());
-        for (u32 i = self->cursor; i < size; i++) {
+        const u32 size = u32(warp.requests.size());
+        for (u32 i = fiber.cursor; i < size; i++) {
             Request& known = warp.requests[i];
-            if (known.kind == kind && known.line == self->line) {
+            if (known.kind == kind && known.line == fiber.line) {
                 known.lanes |= 1u << lane;
                 known.active |= u32(active) << lane;
                 known.address[lane] = address;
-                self->cursor = i + 1;
+                fiber.cursor = i + 1;
                 return;
             }
         }
         if (size < LONGEST_QUEUE) {
             warp.requests.emplace_back();
             Request& made = warp.requests.back();
-            made.line = self->line;
+            made.line = fiber.line;
             made.kind = kind;
             made.lanes = 1u << lane;
             made.active = u32(active) << lane;
             made.address[lane] = address;
-            self->cursor = size + 1;
+            fiber.cursor = size + 1;
             return;
         }
         warp.full |= 1u << lane;         // the others are let go on first, so that theirs can be matched

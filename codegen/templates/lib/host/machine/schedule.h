@@ -1,0 +1,147 @@
+// Launching: a kernel is run block by block; a block all of whose threads wait for a value is set aside for the next.
+#pragma once
+#include <utility>
+
+namespace tv::host {
+
+static void (*body)();                     // calls the kernel with the arguments of the launch
+
+static void fiber() {
+    body();
+    const u32 lane = 1u << self->lane;
+    Warp& warp = *me().warp;
+    warp.living &= ~lane;
+    warp.ready &= ~lane;
+    Block& block = *me().block;
+    block.living--;
+    if (!warp.living) flush(warp);
+    if (block.arrived && block.arrived == block.living) open_barrier(block);
+    for (;;) pause_thread();
+}
+
+static void prepare(Block& block, u64 number) {
+    block.index[0] = u32(number % launch->grid[0]);
+    block.index[1] = u32(number / launch->grid[0] % launch->grid[1]);
+    block.index[2] = u32(number / launch->grid[0] / launch->grid[1]);
+    block.living = block.thread_count;
+    block.arrived = 0;
+    block.tick = block.ordered = 1;
+    block.shared.clear();
+    block.wrote.clear();
+    block.read.clear();
+    for (u32 w = 0; w < block.warps.size(); w++) {
+        Warp& warp = block.warps[w];
+        warp.number = w;
+        warp.ready = warp.living = ~0u;
+        warp.waiting = warp.full = warp.polling = 0;
+        warp.ordered = 0;
+        warp.requests.clear();
+        warp.threads = &block.threads[w * LANES];
+    }
+    for (u32 t = 0; t < block.thread_count; t++) {
+        Fiber& thread = block.threads[t];
+        thread.block = &block;
+        thread.block_index = block.index;
+        thread.warp = &block.warps[t / LANES];
+        thread.number = t;
+        thread.lane = t % LANES;
+        thread.line = thread.cursor = thread.uncommitted = thread.lines = 0;
+        thread.polled_address = 0;
+        thread.copies.clear();
+        thread.groups.clear();
+        thread.context.start(block.stacks, t, fiber);
+    }
+}
+
+// Lets a block run as far as it goes. Threads that wait for a value are woken if anything was written since.
+static void advance(Block& block) {
+    for (Warp& warp : block.warps) {
+        for (u32 lane = 0; lane < LANES; lane++)
+            if (warp.polling >> lane & 1 && warp.threads[lane].polled_at != changes) {
+                warp.polling &= ~(1u << lane);
+                warp.ready |= 1u << lane;
+            }
+    }
+    if (Fiber* first = next_of(block, block.warps[0])) {
+        self = first;
+        change(scheduler, first->context);
+    }
+}
+
+static bool polls(const Block& block) {
+    for (const Warp& warp : block.warps)
+        if (warp.polling) return true;
+    return false;
+}
+
+// Threads wait for others that will not come: those who wait, and where one of the others is, or 0 if it has ended.
+static void note_stuck(Block& block, Kind kind) {
+    Fiber *waiting = nullptr, *other = nullptr;
+    for (Fiber& thread : block.threads) {
+        const u32 lane = 1u << thread.lane;
+        const bool collective = thread.warp->waiting & lane, ended = !(thread.warp->living & lane);
+        const bool polling = thread.warp->polling & lane;
+        if (kind == DEADLOCK ? polling : collective) {
+            if (!waiting) waiting = &thread;
+        } else if (!other && !ended) {
+            other = &thread;
+        }
+    }
+    if (!waiting) std::swap(waiting, other);
+    self = waiting;
+    if (waiting) note(kind, waiting->polled_address & ((u64(1) << BUFFER_SHIFT) - 1), 0, false,
+                      other ? other->line : 0, other ? other->number : 0);
+}
+
+static void run_blocks(u32 threads) {
+    const u64 count = u64(launch->grid[0]) * launch->grid[1] * launch->grid[2];
+    std::vector<std::unique_ptr<Block>> resident, spare;
+    stopped = false;
+    changes = 1;
+    u64 next = 0;
+    while (!stopped && (next < count || !resident.empty())) {
+        const u64 before = changes, ended = next;
+        for (std::size_t i = 0; i < resident.size() && !stopped;) {
+            advance(*resident[i]);
+            if (resident[i]->living == 0) {
+                spare.push_back(std::move(resident[i]));
+                resident.erase(resident.begin() + long(i));
+            } else i++;
+        }
+        if (stopped) break;
+        if (next < count) {
+            if (spare.empty()) spare.push_back(std::make_unique<Block>(threads));
+            resident.push_back(std::move(spare.back()));
+            spare.pop_back();
+            prepare(*resident.back(), launch->order ? launch->order[next] : next);
+            next++;
+            advance(*resident.back());
+            if (stopped) break;
+            if (resident.back()->living == 0) {
+                spare.push_back(std::move(resident.back()));
+                resident.pop_back();
+                continue;
+            }
+        }
+        for (auto& block : resident)
+            if (!polls(*block)) {
+                note_stuck(*block, DIVERGED);
+                return;
+            }
+        if (!resident.empty() && before == changes && ended == next) {
+            note_stuck(*resident.front(), DEADLOCK);
+            return;
+        }
+    }
+}
+
+void run(Launch* given, u32 threads, void (*kernel)()) {
+    launch = given;
+    body = kernel;
+    printed.clear();
+    run_blocks(threads);
+    given->printed = printed.data();
+    given->printed_count = printed.size();
+}
+
+}  // namespace tv::host
