@@ -19,7 +19,7 @@ RESERVED = frozenset(
     "or_eq private protected public register reinterpret_cast return short signed sizeof static static_assert "
     "static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using "
     "virtual void volatile wchar_t while xor xor_eq threadIdx blockIdx blockDim gridDim warpSize std tv main "
-    "thread lane warp shared i j k_ INFINITY NAN NULL EOF linux unix assert abs min max exp log sin cos".split()
+    "thread lane warp shared INFINITY NAN NULL EOF linux unix assert abs min max exp log sin cos".split()
 )
 
 

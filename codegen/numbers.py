@@ -57,7 +57,7 @@ def first_words(target: DType, rounding: str, source: DType) -> tuple[int, ...]:
 
     >>> from tilevm.dtypes import F32, dtype
     >>> np.array(first_words(dtype("trit"), "nearest_even", F32), np.uint32).view(np.float32).tolist()
-    [-0.5, 0.5000000596046448]
+    [-0.4999999701976776, 0.5000000596046448]
     """
     firsts = first_numbers(target, rounding)
     if source.bits == 64 or (source.kind in ("int", "uint") and source.bits > 16):
@@ -76,7 +76,7 @@ def pairwise(source: DType, target: DType, rounding: str, saturate: bool) -> boo
         return False
     if source is F32:
         return rounding == "nearest_even" and not saturate
-    if source.bits > 8 or source.kind == "codebook" or not source.signed and source.bits == 1:
+    if source.bits > 8 or source.kind == "codebook" or (not source.signed and source.bits == 1):
         return False
     if source.kind != "float":
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from tilevm.layout import Layout
 from tilevm.sizes import OPERATORS, Operation, Size, Symbol, evaluate, operation
 from tilevm.values import Literal
 
+ROOT = Path(__file__).parent.parent
+SCOPE = {"thread", "lane", "warp", "shared"}
+"""What every kernel has in scope; programs cannot have these names."""
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 TABLES = st.lists(st.integers(-50, 50), min_size=1, max_size=24)
 
@@ -75,6 +79,16 @@ def test_names_are_identifiers_and_given_once(wanted: list[str]) -> None:
         assert not name.startswith(("TV_", "tv_"))
         assert name not in ("int", "tv", "thread")
         assert "__" not in name
+
+
+def test_locals_of_templates_end_in_an_underscore_which_no_name_of_a_program_does() -> None:
+    declared = re.compile(r"\b(?:int|bool|float|double|auto|tv::[us]\d+)\b[*& const]*\b((?!const\b)[a-z]\w*)\b(?! *\()")
+    for path in sorted((ROOT / "codegen" / "templates").rglob("*.j2")):
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"\{\{.*?\}\}", "@", text, flags=re.DOTALL)
+        for found in declared.finditer(text):
+            name = found[1]
+            assert name.endswith("_") or name in SCOPE or text[found.end()] == "@", f"{path.name}: {found[0]}"
 
 
 @given(st.text())

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tilevm.dtypes import DType
 
-__all__ = ["encode_exactly", "round_wide_integers"]
+__all__ = ["encode_exactly", "first_numbers", "round_wide_integers"]
 
 Array = NDArray[Any]
 Numbers = NDArray[np.float64]
@@ -157,7 +157,7 @@ def _encode_codebook(dtype: DType, numbers: Numbers, rounding: str, random: Bits
     order = np.argsort(dtype.table)
     grid = np.array(dtype.table)[order]
     if random is None:
-        place = np.searchsorted(_firsts(dtype, rounding), numbers, side="right")
+        place = np.searchsorted(first_numbers(dtype, rounding), numbers, side="right")
     else:
         inside = np.clip(np.where(np.isnan(numbers), grid[0], numbers), grid[0], grid[-1])
         low = np.minimum(np.searchsorted(grid, inside, side="right"), len(grid) - 1) - 1
@@ -167,7 +167,7 @@ def _encode_codebook(dtype: DType, numbers: Numbers, rounding: str, random: Bits
 
 
 @lru_cache(maxsize=64)
-def _firsts(dtype: DType, rounding: str) -> Numbers:
+def first_numbers(dtype: DType, rounding: str) -> Numbers:
     """For each two neighbours of a codebook, ascending, the first ``float64`` that is rounded to the upper one."""
     order = sorted(range(len(dtype.table)), key=dtype.table.__getitem__)
     return np.array([_first(dtype.table, low, high, rounding) for low, high in pairwise(order)])

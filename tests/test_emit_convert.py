@@ -1,0 +1,162 @@
+"""Emitted casts, views, dequantisation and random numbers do as the interpreter, in tiles and scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from kernels import needs_compiler
+
+from tilevm.dtypes import DType, dtype
+from tilevm.packed_array import PackedArray
+from tilevm.runtime.kernel import Kernel, kernel
+
+RANDOM = np.random.default_rng(9)
+
+
+def tensor(each: DType, *shape: int) -> PackedArray:
+    """A tensor of any codes of a format, but of floats with NaN only numbers."""
+    last = len(each.table) or 1 << min(each.bits, 62)
+    if each.bits > 8 and each.kind == "float":
+        return PackedArray.from_codes(each.encode(RANDOM.standard_normal(shape) * 20), each)
+    codes = RANDOM.integers(0, last, shape).astype(each.storage)
+    if each.has_nan:
+        codes = np.where(np.isnan(each.decode(codes)), 0, codes).astype(each.storage)
+    return PackedArray.from_codes(codes, each)
+
+
+def zeros(each: DType, *shape: int) -> PackedArray:
+    return PackedArray.from_codes(np.zeros(shape, each.storage), each)
+
+
+def both(
+    made: Kernel, arguments: dict[str, Any], outputs: Mapping[str, tuple[str, tuple[int, ...]]], **more: Any
+) -> None:
+    """Asserts that simulator and interpreter write the same codes, and not only zeros."""
+    written: list[dict[str, Any]] = [
+        {name: zeros(dtype(each), *shape) for name, (each, shape) in outputs.items()} for _ in range(2)
+    ]
+    made(**arguments, **written[0])
+    made(**arguments, **written[1], backend="simulator", **more)
+    for name in outputs:
+        expected, got = (each[name].codes() for each in written)
+        wrong = np.argwhere(expected != got)
+        assert not len(wrong), f"{name}{wrong[0]}: {got[tuple(wrong[0])]:#x}, not {expected[tuple(wrong[0])]:#x}"
+        assert expected.any(), name
+
+
+SOURCES = "u4 i4 u8 i2 i6 f6e3m2 f8e4m3 nf4 u1 f32 f16 i32 f64".split()
+TARGETS = "f16 bf16 i8 u4 nf4".split()
+
+
+def casts(target: str, sources: list[str]) -> str:
+    parameters = [f"x{i}: {each}[4, 96]" for i, each in enumerate(sources)]
+    parameters += [f"out y: {target}[{len(sources)}, 4, 96]"]
+    lines = [
+        f"    store(y[{i}, 0 :+ 4, 0 :+ 96], cast(load(x{i}[0 :+ 4, 0 :+ 96]), {target}))" for i in range(len(sources))
+    ]
+    return f"kernel casts({', '.join(parameters)}):\n    grid 1\n    warps 1\n" + "\n".join(lines) + "\n"
+
+
+@needs_compiler
+@pytest.mark.parametrize("target", TARGETS)
+def test_casts_of_tiles(target: str) -> None:
+    sources = [each for each in SOURCES if each != target]
+    arguments = {f"x{i}": tensor(dtype(each), 4, 96) for i, each in enumerate(sources)}
+    arch = "sm_75" if target == "bf16" else "sm_80"
+    both(kernel(casts(target, sources)), arguments, {"y": (target, (len(sources), 4, 96))}, target=arch)
+
+
+STOCHASTIC = """
+kernel stochastic(x: f32[256], seed: i32, s: f32, out y: f4e2m1[256], out z: i4[256], out w: nf4[256], out v: f16[32]):
+    grid 1
+    warps 2
+    bits = random([256], seed, 7)
+    a = load(x[0 :+ 256])
+    store(y[0 :+ 256], cast(a, f4e2m1, rounding=stochastic, random=bits))
+    store(z[0 :+ 256], cast(a, i4, rounding=stochastic, saturate=False, random=bits))
+    store(w[0 :+ 256], cast(a, nf4, rounding=down))
+    store(v[0 :+ 32], full(f16, [32], cast(s, f16, rounding=up)))
+"""
+
+
+@needs_compiler
+def test_roundings_of_tiles_and_scalars() -> None:
+    outputs = {"y": ("f4e2m1", (256,)), "z": ("i4", (256,)), "w": ("nf4", (256,)), "v": ("f16", (32,))}
+    both(kernel(STOCHASTIC), {"x": tensor(dtype("f32"), 256), "seed": -3, "s": 1.0001}, outputs)
+
+
+RANDOMS = """
+kernel randoms(seed: i64, offset: u64, small: i8, out y: u32[3, 8, 40]):
+    grid 1
+    warps 2
+    store(y[0, 0 :+ 8, 0 :+ 40], random([8, 40], seed))
+    store(y[1, 0 :+ 8, 0 :+ 40], random([8, 40], small, offset))
+    store(y[2, 0 :+ 8, 0 :+ 40], random([8, 40], 5, small))
+"""
+
+
+@needs_compiler
+def test_random_bits_are_those_of_the_interpreter() -> None:
+    made = kernel(RANDOMS)
+    for seed, offset, small in ((-1, 2**64 - 3, -1), (2**40 + 5, 2**33, 7)):
+        both(made, {"seed": seed, "offset": offset, "small": small}, {"y": ("u32", (3, 8, 40))})
+
+
+DEQUANTIZED = """
+kernel dequantized(c: {codes}[16, 64], s: {scale}[2, 64], z: {zero}[2, 1], t: {scale}, out y: {scale}[3, 16, 64]):
+    grid 1
+    warps 1
+    codes = load(c[0 :+ 16, 0 :+ 64])
+    scale = load(s[0 :+ 2, 0 :+ 64])
+    store(y[0, 0 :+ 16, 0 :+ 64], dequantize(codes, scale))
+    store(y[1, 0 :+ 16, 0 :+ 64], dequantize(codes, scale, load(z[0 :+ 2, 0 :+ 1])))
+    store(y[2, 0 :+ 16, 0 :+ 64], dequantize(codes, t, 3))
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("names", "arch"),
+    [
+        (("u4", "f16", "u4"), "sm_80"),
+        (("i3", "bf16", "f16"), "sm_80"),
+        (("u8", "bf16", "u8"), "sm_75"),
+        (("nf4", "f32", "f32"), "sm_80"),
+        (("f6e3m2", "f64", "i32"), "sm_80"),
+    ],
+)
+def test_dequantisation_rounds_each_step(names: tuple[str, str, str], arch: str) -> None:
+    each, scale, zero = names
+    made = kernel(DEQUANTIZED.format(codes=each, scale=scale, zero=zero))
+    given = {
+        "c": tensor(dtype(each), 16, 64),
+        "s": tensor(dtype(scale), 2, 64),
+        "z": tensor(dtype(zero), 2, 1),
+        "t": 0.25,
+    }
+    both(made, given, {"y": (scale, (3, 16, 64))}, target=arch)
+
+
+VIEWED = """
+kernel viewed(x: {source}[32, {slots}], out y: {target}[32, {after}]):
+    grid 1
+    warps 1
+    a = load(x[0 :+ 32, 0 :+ {slots}]) @ spatial(32, 1) * local(1, {slots})
+    store(y[0 :+ 32, 0 :+ {after}], view(a, {target}, spatial(32, 1) * local(1, {after})))
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("source", "slots", "target", "after"),
+    [
+        *[("u8", 12, "f6e3m2", 16), ("f6e3m2", 16, "i32", 3), ("u1", 96, "f32", 3), ("f32", 3, "u1", 96)],
+        *[("f64", 3, "f16", 12), ("i8", 16, "i64", 2), ("u1", 12, "u3", 4), ("u32", 2, "u64", 1)],
+    ],
+)
+def test_views_keep_the_bits(source: str, slots: int, target: str, after: int) -> None:
+    made = kernel(VIEWED.format(source=source, slots=slots, target=target, after=after))
+    both(made, {"x": tensor(dtype(source), 32, slots)}, {"y": (target, (32, after))})
