@@ -28,7 +28,7 @@ from tilevm.memory import in_memory_form, memory_dtype
 from tilevm.packed_array import PackedArray
 from tilevm.packing import packed_bytes
 
-__all__ = ["ArrayArgument", "adopt", "make", "overlap"]
+__all__ = ["ArrayArgument", "adopt", "make", "numpy_type", "overlap"]
 
 ON_CPU = 1
 """kDLCPU of DLPack's ``DLDeviceType``."""
@@ -115,6 +115,8 @@ def _elements(array: NDArray[Any], dtype: DType) -> tuple[NDArray[Any], Callable
 
 
 def _adopt_packed(name: str, given: PackedArray, written: bool) -> ArrayArgument:
+    if given.on_device:
+        raise _on_gpu(name)
     if written and not given.data.flags.writeable:
         raise _not_writable(name, "is read-only", "pass a copy, or let the kernel make it")
     elements = in_memory_form(given.dtype, given.codes())
@@ -134,7 +136,7 @@ def make(name: str, dtype: DType, shape: tuple[int, ...]) -> ArrayArgument:
     >>> type(make("y", format_of("f6e3m2"), (4,)).given).__name__
     'PackedArray'
     """
-    kind = _numpy_type(dtype)
+    kind = numpy_type(dtype)
     count = math.prod(shape)
     try:
         if kind is not None:
@@ -149,7 +151,8 @@ def make(name: str, dtype: DType, shape: tuple[int, ...]) -> ArrayArgument:
         ) from None
 
 
-def _numpy_type(dtype: DType) -> np.dtype[Any] | None:
+def numpy_type(dtype: DType) -> np.dtype[Any] | None:
+    """The type of NumPy or ml_dtypes whose bytes an element of the format fills, with ``u1`` as ``bool``, or None."""
     if dtype.name in ML_DTYPES:
         import ml_dtypes
 
@@ -227,9 +230,9 @@ def _no_array(name: str, given: Any) -> ArgumentError:
 def _on_gpu(name: str) -> ArgumentError:
     return ArgumentError(
         "A017",
-        f"`{name}` lies on a GPU, and this version has no backend that runs there",
+        f"`{name}` lies on a GPU, and this backend runs on the host",
         argument=name,
-        help="copy it to the host: cupy.asnumpy(x), or x.cpu() in torch",
+        help="leave the backend out, or copy it to the host: cupy.asnumpy(x), or x.cpu() in torch",
     )
 
 

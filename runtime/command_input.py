@@ -171,11 +171,11 @@ def _compile_time_value(definition: KernelDefinition, kinds: Mapping[str, str], 
         )
     if kinds[name] == "bool":
         if text.lower() not in ("true", "false"):
-            raise UsageError("F009", f"--set {name}={text}: `{name}` is true or false")
+            raise UsageError("F009", f"{name}={text}: `{name}` is true or false")
         return text.lower() == "true"
     if kinds[name] == "int":
         try:
             return int(text, 0)
         except ValueError:
-            raise UsageError("F009", f"--set {name}={text}: `{name}` is an integer") from None
+            raise UsageError("F009", f"{name}={text}: `{name}` is an integer") from None
     return text

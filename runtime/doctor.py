@@ -2,7 +2,7 @@
 
 ``examine()`` gives one ``Finding`` for each thing looked at. Nothing is installed, compiled or changed, but for a file
 that is made in the cache folder and removed again. A thing that only one backend needs is *optional*: without it that
-backend does not run, and everything else does.
+backend does not run, and everything else does. The last lines say of each backend whether it works, and why not.
 """
 
 from __future__ import annotations
@@ -65,12 +65,16 @@ def examine() -> Iterator[Finding]:
     for name in REQUIRED:
         installed = _installed(name)
         yield Finding(name, installed is not None, installed or f"pip install {name}", "everything")
-    yield _interpreter()
     yield _cache()
     yield _compiler()
     yield _distribution("NVRTC", NVRTC, "compiling CUDA: pip install 'tilevm[cuda13]'")
-    yield _distribution("CuPy", CUPY, "launching on a GPU: pip install 'tilevm[cuda13]'")
+    yield _distribution("CuPy", CUPY, "compiling CUDA, launching on a GPU: pip install 'tilevm[cuda13]'")
+    yield _disassembler()
     yield _gpu()
+    yield _interpreter()
+    yield _simulator()
+    yield _cuda_compiler()
+    yield _cuda()
 
 
 def _installed(name: str) -> str | None:
@@ -88,19 +92,75 @@ def _distribution(title: str, names: tuple[str, ...], needed_for: str) -> Findin
 
 def _interpreter() -> Finding:
     """Runs a kernel and looks at the numbers."""
-    needed_for = "backend interpreter"
     if any(find_spec(name) is None for name in ("numpy", "lark")):
-        return Finding("interpreter", False, "needs numpy and lark", needed_for)
+        return Finding("interpreter", False, "needs numpy and lark", "backend interpreter")
+    return _runs("interpreter", optional=False)
+
+
+def _runs(backend: str, *, optional: bool = True) -> Finding:
+    """Whether a kernel gives the right numbers on a backend of the host."""
     import numpy as np
 
     from tilevm.runtime.kernel import kernel
 
+    needed_for = f"backend {backend}, on NumPy arrays"
     try:
-        result = kernel(DOUBLE)(np.arange(4, dtype=np.float32))
+        result = kernel(DOUBLE)(np.arange(4, dtype=np.float32), backend=backend)
     except Exception as error:  # whatever it is, it is what the user wants to see
-        return Finding("interpreter", False, str(error).splitlines()[0], needed_for)
+        return Finding(backend, False, _reason(error), needed_for, optional)
     right = bool((result == np.array([0, 2, 4, 6])).all())
-    return Finding("interpreter", right, "runs" if right else f"wrong result {result}", needed_for)
+    return Finding(backend, right, "runs" if right else f"wrong result {result}", needed_for, optional)
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, without its code."""
+    return str(error).splitlines()[0].partition("]: ")[2] or str(error).splitlines()[0]
+
+
+def _simulator() -> Finding:
+    from tilevm.errors import TilevmError
+    from tilevm.runtime.simulator import find_compiler
+
+    try:
+        find_compiler()
+    except TilevmError as error:
+        return Finding("simulator", False, _reason(error), "backend simulator, on NumPy arrays", optional=True)
+    return _runs("simulator")
+
+
+def _cuda_compiler() -> Finding:
+    """Asks NVRTC for its version, which loads it."""
+    from tilevm.errors import TilevmError
+    from tilevm.runtime.nvrtc import nvrtc_version
+
+    needed_for = "kernel.compile(target=…), without a GPU"
+    try:
+        major, minor = nvrtc_version()
+    except TilevmError as error:
+        return Finding("compiling CUDA", False, _reason(error), needed_for, optional=True)
+    return Finding("compiling CUDA", True, f"NVRTC {major}.{minor}", needed_for, optional=True)
+
+
+def _cuda() -> Finding:
+    """Asks CuPy for its device. No kernel is run."""
+    from tilevm.errors import TilevmError
+    from tilevm.runtime.device import current_device
+
+    needed_for = "backend cuda, on GPU arrays"
+    try:
+        device = current_device()
+        detail = f"device {device.number}, {device.arch.name}"
+    except TilevmError as error:
+        return Finding("cuda", False, _reason(error), needed_for, optional=True)
+    return Finding("cuda", True, detail, needed_for, optional=True)
+
+
+def _disassembler() -> Finding:
+    from tilevm.runtime.cubin import find_disassembler
+
+    path = find_disassembler()
+    helps = "showing machine code: pip install nvidia-cuda-nvdisasm"
+    return Finding("nvdisasm", path is not None, path or "not on PATH", helps, optional=True)
 
 
 def _cache() -> Finding:

@@ -3,34 +3,44 @@
     mm = tilevm.load("matmul.tvm").matmul       # or tilevm.kernel("kernel matmul...")
     y = mm(x, w6.codes, w6.scales)              # out tensors are made and returned
     mm(x, w6.codes, w6.scales, y=out, BM=32)    # or given; compile-time parameters by name
+    c = mm.compile(target="sm_90a", W="u4")     # needs no GPU: c.cuda c.ptx c.cubin c.resources
 
 A kernel is a definition; with every compile-time parameter bound it becomes a ``Program``, which is kept. A call
 binds the parameters, from what is written, from the formats of the arrays and from the defaults, and launches that
-program.
+program on a backend: the one that is named, else that of the place where the arguments lie.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from tilevm.errors import UsageError, did_you_mean
+from tilevm.errors import ArgumentError, UsageError, did_you_mean
 from tilevm.frontend import KernelDefinition, load_file, load_text
 from tilevm.frontend import Module as ModuleDefinition
 from tilevm.ir import Program
+from tilevm.passes import DEFAULT_ARCHITECTURE
 from tilevm.report import Report
-from tilevm.runtime.arguments import sizes_among, sort_arguments
-from tilevm.runtime.arrays import adopt
+from tilevm.runtime.arguments import Arguments, sizes_among, sort_arguments
+from tilevm.runtime.arrays import ArrayArgument, adopt
+from tilevm.runtime.backends import choose_backend
 from tilevm.runtime.compile_time import infer_formats, read_compile_time
-from tilevm.runtime.launch import launch
+from tilevm.runtime.interpreted import interpret
+from tilevm.runtime.launch import HOST, Launch, check
+from tilevm.runtime.programs import Programs
 from tilevm.runtime.signature import signature
+from tilevm.runtime.specialisation import Specialisation
+
+if TYPE_CHECKING:
+    from tilevm.runtime.compiled import CompiledKernel
+    from tilevm.runtime.cuda import CudaCalls
+    from tilevm.runtime.device_launch import Prepared
 
 __all__ = ["Kernel", "Module", "kernel", "load"]
 
-LATER_BACKENDS = ("simulator", "cuda")
-OPTIONS = ("backend", "debug")
-"""What a call takes besides the parameters of the kernel."""
+OPTIONS = ("backend", "debug", "target", "divisible")
+"""What a call and ``compile`` take besides the parameters of the kernel."""
 
 
 class Kernel:
@@ -54,7 +64,8 @@ class Kernel:
         self.definition = definition
         self.__name__ = definition.name
         self.__doc__ = f"The kernel ``{signature(definition)}``."
-        self._programs: dict[tuple[Any, ...], Program] = {}
+        self._programs = Programs(definition)
+        self._cuda: CudaCalls | None = None
         _check_names(definition)
 
     @property
@@ -65,8 +76,18 @@ class Kernel:
     def __repr__(self) -> str:
         return f"<kernel {signature(self.definition)}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has what the text says; what was compiled for this one stays with it."""
+        return Kernel, (self.definition,)
+
     def __call__(
-        self, /, *args: Any, backend: str | None = None, debug: bool | Report | None = None, **keywords: Any
+        self,
+        /,
+        *args: Any,
+        backend: str | None = None,
+        target: str | None = None,
+        debug: bool | Report | None = None,
+        **keywords: Any,
     ) -> Any:
         """Runs the kernel.
 
@@ -74,12 +95,83 @@ class Kernel:
         parameter or size may be given by name. ``out`` arrays that are not given are made and returned: the array if
         there is one, else a tuple in the order of the parameters, with given ones among them. None if there are none.
 
-        ``debug=True`` follows every element and raises ``ExecutionError`` with every error found; a ``tilevm.Report``
-        collects the findings instead. Raises ``ArgumentError`` for arguments that do not fit (A codes), ``UsageError``
-        F004 for a backend that this version does not have, F007 for another ``debug``.
+        ``backend`` is ``interpreter``, ``simulator`` or ``cuda``; left out, it is ``cuda`` for arrays on a GPU and else
+        ``interpreter``. ``target`` is the architecture that the simulator and cuda compile for; left out, it is that of
+        the GPU, and in the simulator ``sm_80``.
+
+        ``debug=True`` follows every element in the interpreter and raises ``ExecutionError`` with every error found; a
+        ``tilevm.Report`` collects the findings instead. On ``cuda`` it waits for the kernel, and raises what went
+        wrong; the simulator always raises what it finds.
+
+        Raises ``ArgumentError`` for arguments that do not fit (A codes), ``UsageError`` F004 for a name that is no
+        backend, F007 for another ``debug``, ``NoDeviceError`` F041 where a GPU is needed and there is none.
         """
-        _check_backend(backend)
+        if self._cuda is not None and not debug and backend in (None, "cuda"):
+            result = self._cuda.warm(args, keywords, target)
+            if result is not NotImplemented:
+                return result
         arguments = sort_arguments(self.definition, args, keywords)
+        chosen = choose_backend(backend, arguments.tensors)
+        report = _report(debug, chosen)
+        if chosen == "cuda":
+            return self._on_cuda().call(args, keywords, target, wait=bool(debug))
+        launch = self._on_host(arguments)
+        if chosen == "simulator":
+            from tilevm.runtime.simulated import run_simulated
+
+            wanted = Specialisation.of(target or DEFAULT_ARCHITECTURE, launch.sizes)
+            simulation = run_simulated(self._programs.compiled(launch.program, wanted), launch)
+            print(simulation.printed, end="")
+            simulation.check()
+        else:
+            interpret(launch, report)
+        if report is not None and report is not debug:
+            report.raise_errors()
+        returned = launch.returned
+        return returned[0] if len(returned) == 1 else returned or None
+
+    def prepare(self, /, *args: Any, target: str | None = None, **keywords: Any) -> Prepared:
+        """A launch on a GPU with all of its arguments, which a call of it repeats: for hot loops and CUDA graphs.
+
+        Takes what a call takes. Raises what a call on ``cuda`` raises.
+        """
+        return self._on_cuda().prepare(args, keywords, target)
+
+    def compile(
+        self, /, target: str | None = None, *, divisible: Mapping[str, int] | None = None, **bindings: Any
+    ) -> CompiledKernel:
+        """The kernel compiled for an architecture, by default ``sm_80``. Needs no GPU.
+
+        ``bindings`` are compile-time parameters and sizes: ``W="u4", K=8192``. A size that is given is a constant of
+        the program. ``divisible={"N": 128}`` says what is known to divide a size that stays open.
+
+        Raises what ``specialise`` raises; ``ArgumentError`` A001 for a name that the kernel does not have, A013 and
+        A020 for what is no size or no divisor, A018 for sizes that a ``require`` refuses; ``UsageError`` F020 for an
+        unknown architecture. What compiling may raise is raised by the parts of the result.
+        """
+        from tilevm.arch import arch
+
+        names = {each.name for each in self.definition.compile_time}
+        program = self.specialise(**{name: value for name, value in bindings.items() if name in names})
+        others = {name: value for name, value in bindings.items() if name not in names}
+        constants = sizes_among(self.definition, program, others)
+        divisors = sizes_among(self.definition, program, divisible or {})
+        for name, divisor in divisors.items():
+            if divisor == 0:
+                raise ArgumentError("A013", f"nothing is known to divide by 0: {name}", argument="divisible")
+        known = tuple(sorted((name, divisor) for name, divisor in divisors.items() if divisor > 1))
+        wanted = Specialisation(arch(target or DEFAULT_ARCHITECTURE).name, known)
+        return self._programs.compiled(self._programs.with_sizes(program, constants), wanted)
+
+    def _on_cuda(self) -> CudaCalls:
+        if self._cuda is None:
+            from tilevm.runtime.cuda import CudaCalls
+
+            self._cuda = CudaCalls(self._programs)
+        return self._cuda
+
+    def _on_host(self, arguments: Arguments) -> Launch[ArrayArgument]:
+        """A launch on NumPy arrays, checked."""
         arrays = {
             parameter.name: adopt(parameter.name, arguments.tensors[parameter.name], written=parameter.access != "in")
             for parameter in self.definition.parameters
@@ -87,13 +179,9 @@ class Kernel:
         }
         formats = {name: array.dtype for name, array in arrays.items()}
         inferred = infer_formats(self.definition, formats, arguments.compile_time)
-        program = self._specialised(read_compile_time(self.definition, arguments.compile_time) | inferred)
+        program = self._programs.specialised(read_compile_time(self.definition, arguments.compile_time) | inferred)
         sizes = sizes_among(self.definition, program, arguments.others)
-        report = _report(debug)
-        returned = launch(program, arrays, arguments.scalars, sizes, report)
-        if report is not None and report is not debug:
-            report.raise_errors()
-        return returned[0] if len(returned) == 1 else returned or None
+        return check(program, arrays, arguments.scalars, sizes, HOST)
 
     def specialise(self, /, **compile_time: Any) -> Program:
         """The program with every compile-time parameter bound: to what is given, else to its default.
@@ -102,22 +190,11 @@ class Kernel:
         value, an unknown one, a value of the wrong kind, and a ``require`` that does not hold; ``ProgramError`` where
         the program makes no sense with these values.
         """
-        return self._specialised(read_compile_time(self.definition, compile_time))
+        return self._programs.specialised(read_compile_time(self.definition, compile_time))
 
     def ir(self, /, **compile_time: Any) -> str:
         """The printed program, for the given compile-time parameters. Raises what ``specialise`` raises."""
         return str(self.specialise(**compile_time))
-
-    def _specialised(self, bindings: dict[str, Any]) -> Program:
-        try:
-            # The type is part of the key, because True == 1.
-            key = tuple((name, type(value), value) for name, value in sorted(bindings.items()))
-            program = self._programs.get(key)
-        except TypeError:  # a value that cannot be a key is none that a parameter can have: this says which
-            return self.definition.specialise(bindings)
-        if program is None:
-            program = self._programs[key] = self.definition.specialise(bindings)
-        return program
 
 
 class Module:
@@ -186,25 +263,17 @@ def _unknown_kernel(name: str, module: str, known: list[str]) -> UsageError:
     return _UnknownKernel("F006", f"{module} has no kernel `{name}`", help=did_you_mean(name, known) or has)
 
 
-def _check_backend(backend: str | None) -> None:
-    if backend in (None, "interpreter"):
-        return
-    if backend in LATER_BACKENDS:
-        raise UsageError(
-            "F004",
-            f"the backend {backend!r} is not in this version",
-            help='leave it out, or backend="interpreter"',
-        )
-    names = ("interpreter", *LATER_BACKENDS)
-    helps = did_you_mean(str(backend), names) or f"the backends are {', '.join(names)}"
-    raise UsageError("F004", f"there is no backend {backend!r}", help=helps)
-
-
-def _report(debug: bool | Report | None) -> Report | None:
+def _report(debug: bool | Report | None, backend: str) -> Report | None:
     if isinstance(debug, Report):
+        if backend != "interpreter":
+            raise UsageError(
+                "F007",
+                f"a Report is filled by the interpreter, not by backend {backend}",
+                help="debug=True raises what went wrong",
+            )
         return debug
     if debug is None or isinstance(debug, bool):
-        return Report() if debug else None
+        return Report() if debug and backend == "interpreter" else None
     raise UsageError("F007", f"debug is True, False or a tilevm.Report, not {debug!r}")
 
 

@@ -1,45 +1,97 @@
-"""A launch: arguments checked against the program, outputs made, the program run, results brought back.
+"""A launch, checked: the arguments fit the program, outputs are made, and everything a backend needs is known.
 
-Everything about the arguments is checked before anything runs, so a launch that is refused has written nothing.
+Every backend runs what ``check`` gives. All that can be wrong with the arguments is found here, before anything runs,
+so a launch that is refused has written nothing. Where arrays lie is the affair of a *place*: it makes outputs, and
+tells whether two arrays share memory. ``HOST`` is the place of the interpreter and of the simulator.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
-
+from tilevm.dtypes import DType
 from tilevm.errors import ArgumentError, Diagnostic, Related
-from tilevm.interpreter import run
-from tilevm.ir import Let, Program, walk
-from tilevm.layout import Layout
-from tilevm.memory import Tensor
+from tilevm.ir import Program
 from tilevm.packed_array import PackedArray
-from tilevm.report import Report
 from tilevm.runtime.arguments import check_scalar
 from tilevm.runtime.arrays import ArrayArgument, make, overlap
 from tilevm.runtime.shapes import bind_sizes, check_launch, grid_of
 from tilevm.sizes import evaluate
 from tilevm.values import ScalarType, TensorType, Value
 
-__all__ = ["launch"]
+__all__ = ["HOST", "Argument", "Launch", "Place", "access", "check", "shape_of"]
 
 
-def launch(
+class Argument(Protocol):
+    """An array that was passed or made for a parameter, wherever it lies."""
+
+    @property
+    def given(self) -> Any:
+        """What the caller passed, and gets back."""
+
+    @property
+    def dtype(self) -> DType:
+        """The number format."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents in elements."""
+
+
+Held = TypeVar("Held", bound=Argument)
+
+
+@dataclass(frozen=True)
+class Place(Generic[Held]):
+    """Where the arrays of a launch lie."""
+
+    make: Callable[[str, DType, tuple[int, ...]], Held]
+    """A new array for an ``out`` parameter: name, format, shape."""
+    overlap: Callable[[Held, Held], bool]
+    """Whether two arrays have memory in common."""
+
+
+HOST: Place[ArrayArgument] = Place(make, overlap)
+
+
+@dataclass(frozen=True)
+class Launch(Generic[Held]):
+    """A program with arguments that fit it. ``grid`` counts blocks; one with none runs nothing."""
+
+    program: Program
+    arrays: Mapping[str, Held]
+    """The array of every tensor parameter."""
+    scalars: Mapping[str, int | float | bool]
+    sizes: Mapping[str, int]
+    grid: tuple[int, ...]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks run."""
+        return math.prod(self.grid)
+
+    @property
+    def returned(self) -> tuple[Any, ...]:
+        """The ``out`` arrays, in order, as the caller sees them."""
+        return tuple(self.arrays[value.name].given for value in self.program.tensors if access(value) == "out")
+
+
+def check(
     program: Program,
-    arrays: Mapping[str, ArrayArgument],
+    arrays: Mapping[str, Held],
     scalars: Mapping[str, Any],
     given_sizes: Mapping[str, int],
-    report: Report | None,
-) -> tuple[Any, ...]:
-    """Runs a program in the interpreter and returns its ``out`` arrays, in order.
+    place: Place[Held],
+) -> Launch[Held]:
+    """Checks the arguments of a launch, and makes the ``out`` arrays that were not passed.
 
     Raises ``ArgumentError`` A005 for another number format, A013 and A014 for scalars, A016 for arrays that overlap,
     A019 for outputs that an empty grid would not write, A020 for outputs that are too large, and what ``bind_sizes``
-    and ``check_launch`` raise; ``ExecutionError`` where the program goes wrong.
+    and ``check_launch`` raise.
     """
     mistakes = list(_wrong_formats(program, arrays))
     if mistakes:
@@ -51,18 +103,13 @@ def launch(
         for value in program.parameters
         if isinstance(value.type, ScalarType)
     }
-    everything = {**arrays, **_made(program, arrays, sizes)}
-    _check_overlap(program, everything)
-    if math.prod(grid_of(program, sizes)):
-        tensors = _tensors(program, everything, sizes, report)
-        run(program, tensors, {**sizes, **numbers}, report=report)
-        for value in program.tensors:
-            if _access(value) != "in":
-                everything[value.name].finish()
-    return tuple(everything[value.name].given for value in program.tensors if _access(value) == "out")
+    grid = grid_of(program, sizes)
+    everything = {**arrays, **_made(program, arrays, sizes, math.prod(grid), place)}
+    _check_overlap(program, everything, place)
+    return Launch(program, everything, numbers, sizes, grid)
 
 
-def _wrong_formats(program: Program, arrays: Mapping[str, ArrayArgument]) -> Iterator[Diagnostic]:
+def _wrong_formats(program: Program, arrays: Mapping[str, Held]) -> Iterator[Diagnostic]:
     for value in program.tensors:
         array = arrays.get(value.name)
         if array is None or array.dtype == value.dtype:
@@ -77,9 +124,9 @@ def _wrong_formats(program: Program, arrays: Mapping[str, ArrayArgument]) -> Ite
         )
 
 
-def _conversion(value: Value, array: ArrayArgument) -> str:
+def _conversion(value: Value, array: Argument) -> str:
     name, wanted = value.name, value.dtype
-    if _access(value) != "in":
+    if access(value) != "in":
         return f"leave `{name}` out, and the kernel makes it"
     if isinstance(array.given, PackedArray):
         return f'tilevm.PackedArray.from_values({name}, "{wanted}") converts the numbers'
@@ -94,14 +141,15 @@ def _numpy_name(name: str) -> str:
     return {"f": "float", "i": "int", "u": "uint"}[name[0]] + name[1:]
 
 
-def _made(program: Program, arrays: Mapping[str, ArrayArgument], sizes: Mapping[str, int]) -> dict[str, ArrayArgument]:
+def _made(
+    program: Program, arrays: Mapping[str, Held], sizes: Mapping[str, int], blocks: int, place: Place[Held]
+) -> dict[str, Held]:
     """An array for each ``out`` parameter that was not given."""
     made = {}
-    blocks = math.prod(grid_of(program, sizes))
     for value in program.tensors:
         if value.name in arrays:
             continue
-        shape = _shape(value, sizes)
+        shape = shape_of(value, sizes)
         elements = math.prod(shape)
         if blocks == 0 and elements > 0:
             raise ArgumentError(
@@ -111,70 +159,33 @@ def _made(program: Program, arrays: Mapping[str, ArrayArgument], sizes: Mapping[
                 argument=value.name,
                 help=f"pass {value.name}=… to have it left as it is",
             )
-        made[value.name] = make(value.name, value.dtype, shape)
+        made[value.name] = place.make(value.name, value.dtype, shape)
     return made
 
 
-def _check_overlap(program: Program, arrays: Mapping[str, ArrayArgument]) -> None:
+def _check_overlap(program: Program, arrays: Mapping[str, Held], place: Place[Held]) -> None:
     for first, second in combinations(program.tensors, 2):
-        if _access(first) == _access(second) == "in":
+        if access(first) == access(second) == "in":
             continue
-        if overlap(arrays[first.name], arrays[second.name]):
-            written, other = (first, second) if _access(first) != "in" else (second, first)
+        if place.overlap(arrays[first.name], arrays[second.name]):
+            written, other = (first, second) if access(first) != "in" else (second, first)
             raise ArgumentError(
                 "A016",
                 f"`{written.name}`, which the kernel writes, shares memory with `{other.name}`",
                 argument=written.name,
                 help=f"pass a copy of one of them, or leave `{written.name}` out"
-                if _access(written) == "out"
+                if access(written) == "out"
                 else "pass a copy of one of them",
             )
 
 
-def _tensors(
-    program: Program, arrays: Mapping[str, ArrayArgument], sizes: Mapping[str, int], report: Report | None
-) -> dict[str, Tensor]:
-    viewed = _viewed(program)
-    tensors = {}
-    for value in program.tensors:
-        array = arrays[value.name]
-        packed = _bytes(value, array, sizes) if value in viewed else None
-        follow = report is not None and _access(value) == "out"
-        written = np.zeros(array.shape, np.bool_) if follow else None
-        tensors[value.name] = Tensor(array.elements, array.dtype, packed, written)
-    return tensors
-
-
-def _viewed(program: Program) -> set[Value]:
-    """The parameters whose bytes the program looks at: the tensors from which an instruction makes a tensor."""
-    return {
-        operand
-        for statement in walk(program.body)
-        if isinstance(statement, Let) and statement.result is not None and isinstance(statement.result.type, TensorType)
-        for operand in statement.instruction.operands()
-        if isinstance(operand, Value) and isinstance(operand.type, TensorType)
-    }
-
-
-def _bytes(value: Value, array: ArrayArgument, sizes: Mapping[str, int]) -> Any:
-    """The bytes of an array as they lie in global memory, in the layout that the parameter declares."""
-    layout: Layout | None = None
-    declared = _tensor(value).layout
-    if declared is not None:
-        layout = declared.bind(_shape(value, sizes), value.dtype.bits)
-    if isinstance(array.given, PackedArray) and array.given.layout == layout:
-        return array.given.data
-    return PackedArray.from_codes(array.dtype.to_codes(array.elements), array.dtype, layout).data
-
-
-def _shape(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(evaluate(size, sizes) for size in _tensor(value).shape)
-
-
-def _tensor(value: Value) -> TensorType:
+def shape_of(value: Value, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape of a tensor under a binding of the sizes."""
     assert isinstance(value.type, TensorType)
-    return value.type
+    return tuple(evaluate(size, sizes) for size in value.type.shape)
 
 
-def _access(value: Value) -> str:
-    return _tensor(value).access
+def access(value: Value) -> str:
+    """``in``, ``out`` or ``inout``."""
+    assert isinstance(value.type, TensorType)
+    return value.type.access

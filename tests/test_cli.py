@@ -356,7 +356,7 @@ def test_doctor_fails_where_kernels_do_not_run(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: Any) -> None:
         raise RuntimeError("no interpreter today")
 
-    monkeypatch.setattr("tilevm.runtime.kernel.launch", broken)
+    monkeypatch.setattr("tilevm.runtime.kernel.interpret", broken)
     result = run("doctor", code=1)
     assert "no interpreter today" in result.stdout
     assert "fails: interpreter" in result.stdout

@@ -17,10 +17,10 @@ ORDER = (
     ("errors", "version"),
     (
         *("dtypes", "numerics", "codec*", "packing", "packed_array", "quantization", "files"),
-        *("digits", "xor_map", "layout*", "memory_pattern", "atoms", "access", "swizzle*"),
+        *("digits", "xor_map", "layout*", "memory_pattern", "memory_terms", "atoms", "access", "swizzle*"),
         *("arch", "sizes", "multiples"),
     ),
-    ("values", "machine", "instruction", "binding", "ir", "uses"),
+    ("values", "machine", "plan*", "instruction", "binding", "ir", "uses"),
     ("memory", "report", "watch", "watch", "shared_memory", "instructions*"),
     ("verify", "printer*", "batch", "interpreter", "passes*"),
     ("frontend*", "codegen*"),

@@ -252,7 +252,7 @@ def test_calls_from_several_threads_agree() -> None:
     assert all(results[number][3] == 3 * number for number in range(6))
 
 
-@pytest.mark.parametrize("backend", ["simulator", "cuda", "cudaa", 3])
+@pytest.mark.parametrize("backend", ["cudaa", 3])
 def test_backend_that_is_not_there_is_refused(backend: Any) -> None:
     with pytest.raises(UsageError) as caught:
         tilevm.kernel(SCALE)(numbers(1), 1.0, backend=backend)

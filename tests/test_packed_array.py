@@ -231,3 +231,36 @@ def test_it_behaves_as_a_sequence_and_survives_pickling() -> None:
         packed.__array__(copy=False)
     with pytest.raises(DTypeError):
         PackedArray.from_values([1], "u99")
+
+
+class OnGpu:
+    """Bytes on a GPU, as any library shows them."""
+
+    def __init__(self, count: int, kind: str = "|u1", strides: tuple[int, ...] | None = None) -> None:
+        self.__cuda_array_interface__ = {"shape": (count,), "typestr": kind, "data": (4096, False), "strides": strides}
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, part: slice) -> OnGpu:
+        return OnGpu(len(range(*part.indices(self.count))))
+
+
+def test_bytes_on_a_gpu_are_kept_and_not_looked_at() -> None:
+    data = OnGpu(3)
+    array = PackedArray(data, "u6", (2, 2))  # type: ignore[arg-type]
+    assert array.on_device
+    assert array.data is data  # type: ignore[comparison-overlap]
+    assert PackedArray(OnGpu(10), "u6", (2, 2)).nbytes == 3  # type: ignore[arg-type]
+    assert (array.nbytes, array.size, len(array)) == (3, 4, 2)
+    assert repr(array) == "PackedArray(u6[2, 2], 3 bytes on a GPU)"
+    for look in (array.codes, array.numpy, lambda: array[0], lambda: np.asarray(array), lambda: array.save("file")):
+        with pytest.raises(DTypeError, match="lies on a GPU") as caught:
+            look()
+        assert caught.value.code == "D016"
+    for wrong in (OnGpu(2), OnGpu(3, "<f4"), OnGpu(3, strides=(2,))):
+        with pytest.raises(DTypeError) as caught:
+            PackedArray(wrong, "u6", (2, 2))  # type: ignore[arg-type]
+        assert caught.value.code == "D007"
+    assert not PackedArray.from_codes([1, 2], "u6").on_device

@@ -13,7 +13,17 @@ import pytest
 
 import tilevm
 
-ERRORS = {"ArgumentError", "DTypeError", "ExecutionError", "LayoutError", "ProgramError", "TilevmError", "UsageError"}
+ERRORS = {
+    "ArgumentError",
+    "DTypeError",
+    "ExecutionError",
+    "LayoutError",
+    "NoDeviceError",
+    "OutOfResources",
+    "ProgramError",
+    "TilevmError",
+    "UsageError",
+}
 CLASSES = {
     "DType",
     "Diagnostic",

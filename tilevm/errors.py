@@ -6,6 +6,8 @@
     ├── LayoutError        a layout that does not parse, divide, fit or invert
     ├── ArgumentError      a kernel was called with arguments that do not fit it; names the argument
     ├── ExecutionError     a program went wrong while it ran: assert, trap, deadlock, a finding of debug mode
+    ├── OutOfResources     a kernel asks for more shared memory or registers than the architecture has
+    ├── NoDeviceError      there is no GPU, no driver or no CuPy, and the call needs them
     └── UsageError         a file, a command line or an option of the Python API
 
 An error is one or more *diagnostics*. A diagnostic has a stable code (``L012``), a message, and where they are
@@ -38,6 +40,8 @@ __all__ = [
     "Diagnostic",
     "ExecutionError",
     "LayoutError",
+    "NoDeviceError",
+    "OutOfResources",
     "ProgramError",
     "Related",
     "Source",
@@ -223,6 +227,14 @@ class ArgumentError(TilevmError, ValueError):
 
 class ExecutionError(TilevmError, RuntimeError):
     """A program went wrong while it ran."""
+
+
+class OutOfResources(TilevmError, RuntimeError):
+    """A kernel asks for more shared memory, registers or threads than the architecture has."""
+
+
+class NoDeviceError(TilevmError, RuntimeError):
+    """A GPU is needed, and there is none that can be used."""
 
 
 class UsageError(TilevmError, ValueError):

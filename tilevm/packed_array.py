@@ -1,7 +1,8 @@
 """Arrays of any bit width on the host: packed bits, a number format, a shape, and where each element lies.
 
 ``PackedArray`` is to widths that NumPy has not what ``ndarray`` is to the others. Elements lie in row-major order,
-one right after the other, unless a memory layout says at which bit each one lies.
+one right after the other, unless a memory layout says at which bit each one lies. The bytes may lie on a GPU, for
+kernels to take them there; then nothing else can be done with the array.
 
 >>> p = PackedArray.from_values([[0.5, -1.0, 6.0], [0.0, 1.5, -0.5]], "f4e2m1")
 >>> p.nbytes, p[0:2, 1:3].numpy().tolist()
@@ -30,9 +31,10 @@ __all__ = ["PackedArray"]
 
 class PackedArray:
     """Packed elements. ``data`` is ``uint8[nbytes]``, ``shape`` counts elements, ``layout`` None means row-major and
-    dense.
+    dense. ``data`` may be an array of these bytes on a GPU, with ``__cuda_array_interface__``: it is kept as it is.
 
-    Raises ``DTypeError`` D007 for data that are too short, D008 for a shape or a layout that does not fit.
+    Raises ``DTypeError`` D007 for data that are too short, D008 for a shape or a layout that does not fit; and D016 for
+    whatever asks for the elements of an array that lies on a GPU.
     """
 
     def __init__(
@@ -41,13 +43,33 @@ class PackedArray:
         self.dtype = _format(dtype)
         self.shape = _shape(shape)
         self.layout = _fitting(layout, self.dtype, self.shape)
+        needed = packed_bytes(self.size, self.dtype.bits) if self.layout is None else -(-self.layout.size_bits // 8)
+        self.data: NDArray[np.uint8]
+        if hasattr(data, "__cuda_array_interface__"):
+            self._data_on_device(data, needed)
+            return
         given = np.asarray(data)
         if given.dtype != np.uint8 or given.ndim != 1:
             raise DTypeError("D007", f"packed data are uint8[bytes], not {given.dtype}{list(given.shape)}")
-        needed = packed_bytes(self.size, self.dtype.bits) if self.layout is None else -(-self.layout.size_bits // 8)
-        if given.size < needed:
-            raise DTypeError("D007", f"{self.dtype}{list(self.shape)} takes {needed} bytes, but there are {given.size}")
-        self.data: NDArray[np.uint8] = np.ascontiguousarray(given[:needed])
+        self._check_length(given.size, needed)
+        self.data = np.ascontiguousarray(given[:needed])
+
+    def _check_length(self, length: int, needed: int) -> None:
+        if length < needed:
+            raise DTypeError("D007", f"{self.dtype}{list(self.shape)} takes {needed} bytes, but there are {length}")
+
+    def _data_on_device(self, data: Any, needed: int) -> None:
+        interface = data.__cuda_array_interface__
+        kind, shape, strides = interface["typestr"], interface["shape"], interface.get("strides")
+        if kind != "|u1" or len(shape) != 1 or strides not in (None, (1,)):
+            raise DTypeError("D007", f"packed data are uint8[bytes] without gaps, not {kind}{list(shape)} on a GPU")
+        self._check_length(shape[0], needed)
+        self.data = data if shape[0] == needed else data[:needed]
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the bytes lie on a GPU."""
+        return not isinstance(self.data, np.ndarray)
 
     @classmethod
     def from_codes(cls, codes: ArrayLike, dtype: DType | str, layout: Layout | None = None) -> PackedArray:
@@ -97,10 +119,11 @@ class PackedArray:
     @property
     def nbytes(self) -> int:
         """Bytes of packed data."""
-        return self.data.size
+        return len(self.data)
 
     def codes(self) -> NDArray[Any]:
         """The codes, in the format's storage type and the array's shape."""
+        self._check_on_host()
         if self.layout is None:
             flat = unpack(self.data, self.dtype.bits, self.size)
             return flat.astype(self.dtype.storage, copy=False).reshape(self.shape)
@@ -119,6 +142,14 @@ class PackedArray:
         if self.dtype.bits > 57:
             words |= np.where(shift > 0, padded[first + 8].astype(np.uint64) << (np.uint64(64) - shift), 0)
         return (words & np.uint64((1 << self.dtype.bits) - 1)).astype(self.dtype.storage)
+
+    def _check_on_host(self) -> None:
+        if self.on_device:
+            raise DTypeError(
+                "D016",
+                f"this {self.dtype}{list(self.shape)} lies on a GPU",
+                help="on the host: tilevm.PackedArray(cupy.asnumpy(p.data), p.dtype, p.shape, p.layout)",
+            )
 
     def numpy(self) -> NDArray[Any]:
         """The numbers: integers in the smallest NumPy type of their kind, ``u1`` as ``bool``, ``f16`` and ``f64`` as
@@ -156,6 +187,7 @@ class PackedArray:
             raise DTypeError("D009", f"{len(index)} indices for an array of {self.ndim} dimensions")
         bounds = [_bounds(each, extent) for each, extent in zip(index, self.shape, strict=False)]
         own = tuple(slice(*bound) if isinstance(bound, tuple) else bound for bound in bounds)
+        self._check_on_host()
         if self.layout is not None or not bounds:
             return PackedArray.from_codes(self.codes()[own], self.dtype)
         first, last = bounds[0] if isinstance(bounds[0], tuple) else (bounds[0], bounds[0] + 1)
@@ -172,6 +204,9 @@ class PackedArray:
         return codes.astype(self.dtype.storage, copy=False).reshape(last - first, *self.shape[1:])
 
     def __repr__(self) -> str:
+        if self.on_device:
+            layout = "" if self.layout is None else f" @ {self.layout}"
+            return f"PackedArray({self.dtype}{list(self.shape)}{layout}, {self.nbytes} bytes on a GPU)"
         corner = self[tuple(slice(0, 4) for _ in self.shape)].numpy() if self.size and self.shape else self.numpy()
         shown = np.array2string(corner, precision=4, separator=", ")
         rest = ", …" if math.prod(corner.shape) < self.size else ""
@@ -183,6 +218,7 @@ class PackedArray:
 
         Raises ``UsageError`` F002 where that is not possible.
         """
+        self._check_on_host()
         fields = {
             "data": self.data,
             "dtype": np.array(self.dtype.name),

@@ -1,0 +1,155 @@
+"""A kernel compiled for an architecture: CUDA text, PTX, machine code, resources, all made when they are asked for.
+
+    c = mm.compile(target="sm_90a", W="u4", BM=32, K=8192)
+    c.ir   c.remarks   c.cuda          need nothing but tilevm
+    c.ptx  c.cubin  c.resources        need CuPy and NVRTC, and no GPU
+    c.sass                             needs NVIDIA's nvdisasm as well
+    c.host                             needs a C++ compiler: what the simulator runs
+
+What a backend runs is one of these too, so that what is shown is what runs. Cubins are kept on disk
+(``tilevm.runtime.cache``); passes and emission run again in each process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from tilevm.arch import Arch
+from tilevm.codegen.emit import Emitted, emit
+from tilevm.codegen.library import device_library
+from tilevm.errors import Source
+from tilevm.ir import Program
+from tilevm.passes import Lowered, Remark, run_passes
+from tilevm.runtime.cache import Cache
+from tilevm.runtime.cubin import disassemble
+from tilevm.runtime.nvrtc import Compiled, Resources, compile_cuda
+from tilevm.runtime.occupancy import Occupancy, check_fits, occupancy
+from tilevm.runtime.simulator import HostModule, compile_host
+from tilevm.runtime.specialisation import Specialisation
+
+__all__ = ["CompiledKernel", "KernelResources"]
+
+
+@dataclass(frozen=True)
+class KernelResources(Resources):
+    """What a kernel takes, with what only the launch decides. ``shared_bytes`` is static shared memory."""
+
+    dynamic_shared_bytes: int
+    """Shared memory of a block that the launch asks for."""
+    threads: int
+    """Threads of a block."""
+    occupancy: Occupancy
+    """Blocks on one multiprocessor."""
+
+
+class CompiledKernel:
+    """A program specialised for an architecture, sizes that are known to divide and pointers that are aligned.
+
+    ``program`` is the one before specialisation. The parts are made when they are first asked for, and kept; each
+    raises what making it raises: the passes ``LayoutError``, ``UsageError`` F022 and ``OutOfResources`` F040, the
+    compilers F024 to F026 and F030, F031.
+    """
+
+    def __init__(self, program: Program, specialisation: Specialisation, cache: Cache | None = None) -> None:
+        self.program = program
+        self.specialisation = specialisation
+        self._cache = cache
+
+    def __repr__(self) -> str:
+        known = "".join(f", {name} % {divisor} == 0" for name, divisor in self.specialisation.divisors)
+        return f"<compiled kernel {self.program.name} for {self.arch.name}{known}>"
+
+    @property
+    def name(self) -> str:
+        """The name of the kernel in its text."""
+        return self.program.name
+
+    @property
+    def arch(self) -> Arch:
+        """The architecture."""
+        return self.lowered.arch
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        """The program after the passes."""
+        wanted = self.specialisation
+        return run_passes(wanted.apply(self.program), wanted.arch, alignment=dict(wanted.alignments))
+
+    @cached_property
+    def emitted(self) -> Emitted:
+        """The CUDA source with what a launch must know of it."""
+        return emit(self.lowered)
+
+    @property
+    def ir(self) -> str:
+        """The text of the program after the passes."""
+        return str(self.lowered.program)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What the passes have to say, in order of the text; what is spilled too, once machine code was made."""
+        if "_compiled" not in vars(self):
+            return self.lowered.remarks
+        taken = self._compiled.resources[self.emitted.kernel]
+        if not taken.spill_store_bytes and not taken.spill_load_bytes:
+            return self.lowered.remarks
+        text = (
+            f"each thread has {taken.registers} registers, spills {taken.spill_store_bytes} bytes and loads "
+            f"{taken.spill_load_bytes} back: smaller tiles or more warps need fewer"
+        )
+        return (*self.lowered.remarks, Remark(text, self.program.span))
+
+    @property
+    def cuda(self) -> str:
+        """The CUDA source, without the library of intrinsics that stands before it."""
+        return self.emitted.text
+
+    @property
+    def ptx(self) -> str:
+        """What NVRTC made of the source."""
+        return self._compiled.ptx
+
+    @property
+    def cubin(self) -> bytes:
+        """The machine code, an ELF file."""
+        return self._compiled.cubin
+
+    @cached_property
+    def sass(self) -> str:
+        """The machine code as text. Raises ``UsageError`` F028 where there is no ``nvdisasm``."""
+        return disassemble(self.cubin)
+
+    @cached_property
+    def resources(self) -> KernelResources:
+        """Registers, memory and occupancy.
+
+        Raises ``OutOfResources`` F042 or F043 for a kernel of which not one block can run.
+        """
+        taken, emitted = self._compiled.resources[self.emitted.kernel], self.emitted
+        check_fits(self.name, self.arch, threads=emitted.threads, registers=taken.registers)
+        shared = taken.shared_bytes + emitted.shared_bytes
+        filled = occupancy(self.arch, threads=emitted.threads, registers=taken.registers, shared_bytes=shared)
+        return KernelResources(
+            **asdict(taken), dynamic_shared_bytes=emitted.shared_bytes, threads=emitted.threads, occupancy=filled
+        )
+
+    @cached_property
+    def host(self) -> HostModule:
+        """The same source compiled for the simulator."""
+        return compile_host(self.emitted.source, name=f"{self.name}.cu")
+
+    @property
+    def text(self) -> Source | None:
+        """The ``.tvm`` text that the kernel is from."""
+        return None if self.program.span is None else self.program.span.source
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return compile_cuda(
+            device_library() + self.emitted.source,
+            self.arch,
+            name=f"{self.name}.cu",
+            sources=() if self.text is None else (self.text,),
+            cache=self._cache,
+        )
