@@ -28,8 +28,11 @@ def test_the_lowered_program_is_shown_and_parses_back() -> None:
 
 
 def test_remarks_are_shown_by_line_alone_or_after_the_program() -> None:
-    assert shown("--remarks").splitlines() == [REMARK]
-    assert shown("--passes", "--remarks").splitlines() == [*shown("--passes").splitlines(), REMARK]
+    remarks = shown("--remarks").splitlines()
+    assert REMARK in remarks
+    lines = [int(each.split(":")[0].removeprefix("line ")) for each in remarks]
+    assert lines == sorted(lines)
+    assert shown("--passes", "--remarks").splitlines() == [*shown("--passes").splitlines(), *remarks]
 
 
 def test_the_program_may_be_shown_before_and_after() -> None:

@@ -61,7 +61,7 @@ def matrix_product(atom: MatrixAtom, a: Layout, b: Layout, c: Layout) -> MatrixP
     """The instructions for a result of layout ``c``; None where the layouts are not those of an atom's fragments.
 
     >>> from tilevm.atoms import ATOMS
-    >>> from tilevm.layout_constructors import rep
+    >>> from tilevm.layout_constructors import local
     >>> atom = ATOMS["m16n8k16"]
     >>> plan = matrix_product(atom, local(1, 2) * atom.a, local(2, 2) * atom.b, local(1, 2) * atom.c)
     >>> plan.instructions, plan.a[0], plan.b[0], plan.c[0]
@@ -128,6 +128,7 @@ def scalar_product(
 
     Scales have the shapes [M, K / block] and [K / block, N].
 
+    >>> from tilevm.layout_constructors import local
     >>> plan = scalar_product(local(2, 2), local(2, 1), local(2, 1), a_scale=local(2, 1))
     >>> plan.a, plan.b, plan.a_scale
     ((0, 2, 1, 3), (0, 0, 1, 1), (0, 1, 0, 1))
