@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tilevm.arch import Arch
 from tilevm.codegen.element_numbers import element_numbers, repetitions
 from tilevm.codegen.expressions import expression, wide_expression
-from tilevm.codegen.literals import literal
+from tilevm.codegen.literals import code_of, literal
 from tilevm.codegen.naming import Names
 from tilevm.codegen.slots import broadcast_slots, moved_slots
 from tilevm.codegen.storage import Storage, storage
@@ -160,6 +160,11 @@ class Step:
     def tile(self, name: str, dtype: DType, layout: Layout) -> Held:
         """A tile that only this instruction knows."""
         return Held(name, TileType(dtype, layout.shape, layout))
+
+    def outside(self, fill: Operand | None, dtype: DType) -> Held | None:
+        """What is read outside of a tensor: ``fill``, or zero; None where that has the code 0, which is read anyway."""
+        zero = Literal(0, dtype)
+        return self.held(zero if fill is None else fill) if fill is not None or code_of(zero) else None
 
     def names(self, operands: Sequence[Operand]) -> list[str]:
         """The names of several operands."""

@@ -23,7 +23,7 @@ from tilevm.passes.layout_collection import Collection, Use, uses
 from tilevm.passes.layout_groups import Groups, Strength
 from tilevm.passes.register_layouts import unspread
 from tilevm.passes.remarks import Remark
-from tilevm.passes.rewriting import with_bodies
+from tilevm.passes.rewriting import with_bodies, with_results
 from tilevm.values import Operand, TileType, Value
 
 __all__ = ["infer_layouts"]
@@ -33,6 +33,7 @@ Converted = ChainMap[tuple[Value, Layout], Value]
 
 def infer_layouts(program: Program, arch: Arch) -> tuple[Program, tuple[Remark, ...]]:
     """Gives every register tile a layout, and inserts conversions where two layouts meet."""
+    program = replace(program, body=with_results(program.body))
     collection = Collection.of(program, arch)
     groups = Groups()
     for tile, anchor, access in collection.anchors:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd, lcm, prod
 
+import numpy as np
+
 from tilevm.layout import Layout
 from tilevm.plan import Plan
 from tilevm.plans.accesses import Access, plan_access, refined_steps, vectors_of
@@ -47,6 +49,10 @@ def plan_copy(target: Window, source: Window, facts: Facts) -> Copy:
     if not planning.arch.has("cp_async"):
         planning.remark(f"copied through registers, because {planning.arch.name} has no cp.async")
         found = None
+    elif found is not None and _needs_other_bits(source, facts):
+        words = f"outside of `{source.base.name}` the zero of {source.dtype} is read, which is not all bits 0"
+        planning.remark(f"copied through registers, because {words}")
+        found = None
     elif found is None:
         planning.remark(f"copied through registers, in pieces of less than 4 bytes{reason or _fixed(target, source)}")
     else:
@@ -58,6 +64,13 @@ def plan_copy(target: Window, source: Window, facts: Facts) -> Copy:
     ways = [plan_access(window, layout, facts, widest=unit or WIDEST) for window in (source, target)]
     assert not unit or ways[0].slots == ways[1].slots
     return Copy(layout=layout, unit=unit, source=ways[0], target=ways[1])
+
+
+def _needs_other_bits(source: Window, facts: Facts) -> bool:
+    """Whether a copy reaches out of its tensor, where zeros are read, in a format whose zero has other bits than those
+    that ``cp.async`` fills in."""
+    outside = any(not facts.planning.inside(source, dim) for dim in range(len(source.offsets)))
+    return outside and int(source.dtype.encode(np.zeros(1))[0]) != 0
 
 
 def copy_unit(target: Window, source: Window, facts: Facts) -> int:
