@@ -89,7 +89,7 @@ class _Emitter:
             program=self.program,
             arch=self.lowered.arch,
             parameters=[_parameter(each) for each in held],
-            described=comment(str(self.program).splitlines()[0]),
+            header=_header(self.program),
             shared_bytes=shared,
             body=self.body(self.program.body),
         )
@@ -136,7 +136,7 @@ class _Emitter:
             self.lowered.shared.offsets,
             let.result,
         )
-        text = self.render(f"inst/{let.instruction.name}.cu.j2", it=step)
+        text = _without_blank_lines(self.render(f"inst/{let.instruction.name}.cu.j2", it=step))
         variable = result if let.result is not None and isinstance(let.result.type, ScalarType | TileType) else None
         return self.render("statement.cu.j2", **place, variable=variable, text=text) if text.strip() else ""
 
@@ -205,6 +205,17 @@ class _Emitter:
             sides.append((text, [self.scope.held(getattr(join, name)) for join in branch.joins]))
         results = [self.scope.define(join.result) for join in branch.joins]
         return self.render("if.cu.j2", **self.place(branch.span), condition=condition, sides=sides, results=results)
+
+
+def _without_blank_lines(text: str) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
+
+
+def _header(program: Program) -> list[str]:
+    """The lines of the program's text up to the end of its parameters."""
+    lines = str(program).splitlines()
+    ends = next(number for number, line in enumerate(lines) if line.endswith(":"))
+    return [comment(line) for line in lines[: ends + 1]]
 
 
 def _line(let: Let) -> tuple[str | None, int] | None:

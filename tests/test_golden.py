@@ -48,7 +48,8 @@ def emitted(name: str) -> str:
     program = kernel_of(name, file).specialise(**bindings)
     special = Specialisation.of(arch, {size.name: 4096 for size in program.sizes})
     lowered = run_passes(special.apply(program), arch)
-    return emit(lowered).text + "".join(f"// {remark}\n" for remark in lowered.remarks)
+    text = emit(lowered).text.replace(f"{ROOT.as_posix()}/", "")
+    return text + "".join(f"// {remark}\n" for remark in lowered.remarks)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
