@@ -25,7 +25,7 @@ import numpy as np
 from tests.bounds import Floats, numbers
 from tilevm import PackedArray
 from tilevm.dtypes import DType
-from tilevm.runtime.kernel import Kernel, load
+from tilevm.runtime.kernel import Kernel, Module, load
 
 __all__ = ["Arguments", "Case", "Random", "coded", "normal"]
 
@@ -86,7 +86,7 @@ class Case:
 
 
 @cache
-def _module(file: str) -> Any:
+def _module(file: str) -> Module:
     return load(str(ROOT / file))
 
 

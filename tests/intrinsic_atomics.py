@@ -77,7 +77,7 @@ def changed(operation: str, format: DType, old: NDArray[Any], value: NDArray[Any
 def comparable(format: DType, codes: NDArray[Any]) -> list[Any]:
     """Codes, with one for every NaN."""
     if format.kind != "float":
-        return codes.tolist()
+        return list(codes.tolist())
     return [None if nan else code for code, nan in zip(codes.tolist(), np.isnan(format.decode(codes)), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Fragments for ``mma`` of every format: tiles laid out in lanes and registers, and the products that they must give."""
+"""Fragments for ``mma`` of every format: tiles laid out in lanes and registers, and the products they must give."""
 
 from __future__ import annotations
 
