@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from strategies import register_layouts
+
 from tilevm.codegen.environment import quoted
 from tilevm.codegen.expressions import expression
 from tilevm.codegen.indexing import closed_form, digits_of

@@ -59,7 +59,7 @@ def test_the_emitted_cuda_is_the_golden_one(name: str, request: pytest.FixtureRe
     if request.config.getoption("--update-golden"):
         GOLDEN.mkdir(exist_ok=True)
         path.write_text(found, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == found, "if the change is meant: pytest --update-golden, and read the diff"
+    assert path.read_text(encoding="utf-8") == found, "if it is meant: pytest --update-golden, and read the diff"
 
 
 def test_every_golden_file_has_a_kernel() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_planted_faults import emitted, problem, run
 
 import tilevm
-from test_planted_faults import emitted, problem, run
 from tilevm.arch import ARCHITECTURES
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cubin import find_disassembler

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_golden import ROOT
 
 import tilevm
-from test_golden import ROOT
 from tilevm.codegen import Emitted, emit
 from tilevm.passes import run_passes
 from tilevm.runtime.simulator import Simulation, compile_host, find_compiler

@@ -1,4 +1,4 @@
-"""What passes ask about register layouts over memory; the arrangements themselves are in ``tilevm.plans.arrangements``."""
+"""What passes ask about register layouts over memory; the arrangements themselves are in ``plans.arrangements``."""
 
 from __future__ import annotations
 

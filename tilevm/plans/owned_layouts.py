@@ -15,7 +15,7 @@ from tilevm.digits import Digit
 from tilevm.errors import LayoutError
 from tilevm.layout import Layout
 from tilevm.layout_relation import Relation
-from tilevm.plans.arrangements import coalesced, contiguous_dimension, unspread
+from tilevm.plans.arrangements import coalesced, unspread
 from tilevm.plans.window_terms import BYTE, memory_terms, memory_xor, window_digits
 from tilevm.values import Window
 

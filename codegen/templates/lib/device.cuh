@@ -10,7 +10,8 @@
 #define TV_ARCHITECTURE __CUDA_ARCH__
 #define TV_UNROLL _Pragma("unroll")
 #define TV_LINE(n) ((void)0)
-#define TV_KERNEL(name, threads, ...) extern "C" __global__ void __launch_bounds__(threads) name(__VA_ARGS__)
+// One block at least: without the 1 the assembler keeps registers free for more blocks, and would rather spill.
+#define TV_KERNEL(name, threads, ...) extern "C" __global__ void __launch_bounds__(threads, 1) name(__VA_ARGS__)
 #define TV_SHARED(bytes) (::tv::shared_base())
 
 extern __shared__ __align__(1024) unsigned char tv_shared[];
