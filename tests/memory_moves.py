@@ -46,7 +46,7 @@ def written(made: Kernel, sizes: dict[str, int], seed: int = 0, **scalars: Any) 
 def moved(
     text: str, *, arch: str = "sm_80", seed: int = 0, sizes: dict[str, int] | None = None, **scalars: Any
 ) -> Simulation:
-    """Runs a kernel by both, demands the same bytes in every tensor and no finding, and gives what the simulator saw."""
+    """Runs a kernel by both, demands the same bytes in every tensor and no finding; gives what the simulator saw."""
     made = kernel(text)
     expected = written(made, sizes or {}, seed, **scalars)
     given = _arguments(made, sizes or {}, scalars, seed)

@@ -49,8 +49,8 @@ def product_of(*factors: Size) -> Size:
     found: Size | None = None
     for factor in factors:
         if isinstance(factor, Operation) and factor.operator == "*" and isinstance(factor.operands[1], int):
-            factor, times = factor.operands
-            constant *= times
+            constant *= factor.operands[1]
+            factor = factor.operands[0]
         if isinstance(factor, int):
             constant *= factor
         else:
@@ -65,17 +65,11 @@ def dense(shape: Sequence[Size], bits: int, *, first_fastest: bool = False) -> t
     return grid_of(shape, (1,) * len(shape), bits, first_fastest=first_fastest)
 
 
-def grid_of(
-    shape: Sequence[Size], block: Sequence[int], bits: int, *, first_fastest: bool = False
-) -> tuple[Term, ...]:
+def grid_of(shape: Sequence[Size], block: Sequence[int], bits: int, *, first_fastest: bool = False) -> tuple[Term, ...]:
     """Whole blocks of ``bits`` bits one after another: the terms that say where the block of an element begins."""
-    counts = [
-        extent if side == 1 else operation("//", extent, side) for extent, side in zip(shape, block, strict=True)
-    ]
+    counts = [extent if side == 1 else operation("//", extent, side) for extent, side in zip(shape, block, strict=True)]
     strides = [product_of(*(counts[:dim] if first_fastest else counts[dim + 1 :]), bits) for dim in range(len(counts))]
-    return tuple(
-        Term(dim, side, None, stride) for dim, (side, stride) in enumerate(zip(block, strides, strict=True))
-    )
+    return tuple(Term(dim, side, None, stride) for dim, (side, stride) in enumerate(zip(block, strides, strict=True)))
 
 
 def of_layout(layout: Layout) -> tuple[Term, ...]:

@@ -1,14 +1,14 @@
 """How a register tile goes to or from memory: in which pieces, at which addresses, with which bounds checks.
 
-A *piece* is a run of a thread's elements that lie side by side in memory, moved by one wide instruction or by a few. Its
-address is the sum of three parts: the base, which the window's offsets give; the thread's part, from the digits of the
-register layout on threads; and what the piece adds, a constant or a constant number of strides. So a thread computes
-one address, and everything else is known when the kernel is compiled.
+A *piece* is a run of a thread's elements that lie side by side in memory, moved by one wide instruction or by a few.
+Its address is the sum of three parts: the base, which the window's offsets give; the thread's part, from the digits
+of the register layout on threads; and what the piece adds, a constant or a constant number of strides. So a thread
+computes one address, and everything else is known when the kernel is compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import gcd
 
@@ -102,8 +102,8 @@ class Access(Plan):
     ``unit``: bits of one instruction, 8 to 128; 0 where an element is taken from, or put between, the bits of the bytes
     that it shares. ``chunk``: bits of a piece. ``slots``: for each piece its slots in the order of memory. ``bounds``:
     the dimensions to check, and of each the index of every piece. ``owner``: the thread's digits that are 0 in the one
-    thread which writes, of those that hold the same. Where addresses do not come apart, ``address`` is an ``ElementAddress``,
-    and ``indices`` has the index of every element along every dimension.
+    thread which writes, of those that hold the same. Where addresses do not come apart, ``address`` is an
+    ``ElementAddress``, and ``indices`` has the index of every element along every dimension.
     """
 
     shared: bool
@@ -154,10 +154,10 @@ def kept_dims(window: Window) -> tuple[int, ...]:
     return tuple(dim for dim, extent in enumerate(window.extents) if extent is not None)
 
 
-def thread_steps(digits: Sequence[Digit], threads: int, stride: Callable[[Digit], Size]) -> list[ThreadStep]:
-    """The parts of a number that grow with the thread, for digits on ``T``."""
+def thread_steps(digits: Sequence[Digit], threads: int, stride: Size) -> list[ThreadStep]:
+    """The parts of a number that grow with the thread, by ``stride`` a step of a digit on ``T``."""
     return [
-        ThreadStep(each.stride, None if each.stride * each.size >= threads else each.size, stride(each))
+        ThreadStep(each.stride, None if each.stride * each.size >= threads else each.size, stride)
         for each in digits
         if each.axis == "T"
     ]
@@ -168,7 +168,7 @@ def owner_of(layout: Layout | None) -> tuple[tuple[int, int | None], ...]:
     all hold, that is thread 0."""
     if layout is None:
         return ((1, None),)
-    return tuple((step.divide, step.modulo) for step in thread_steps(layout.rep, layout.threads, lambda _: 0))
+    return tuple((step.divide, step.modulo) for step in thread_steps(layout.rep, layout.threads, 0))
 
 
 def plan_access(
@@ -244,7 +244,7 @@ def address_of(
     for digit, stride, times in digits:
         if digit.axis == "T":
             grown = scaled(product_of(stride, times), unit)
-            parts += thread_steps([digit], threads, lambda _, grown=grown: grown)
+            parts += thread_steps([digit], threads, grown)
             continue
         held = constants if isinstance(stride, int) else steps.setdefault(scaled(stride, unit), [0] * len(starts))
         count = times * stride if isinstance(stride, int) else times
@@ -302,7 +302,7 @@ def indices_of(window: Window, layout: Layout | None, starts: Sequence[int]) -> 
         weight, steps, table = 1, [], [0] * len(starts)
         for digit in reversed(layout.dims[kept.index(dim)]):
             if digit.axis == "T":
-                steps += thread_steps([digit], layout.threads, lambda _, w=weight: w)
+                steps += thread_steps([digit], layout.threads, weight)
             else:
                 for place, slot in enumerate(starts):
                     table[place] += slot // digit.stride % digit.size * weight

@@ -7,7 +7,7 @@ them; where all of them get a result, it goes through scratch memory, in which e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -84,7 +84,7 @@ def numbering_of(layout: Layout | None) -> Numbering:
     for dim in reversed(layout.dims):
         for digit in reversed(dim):
             if digit.axis == "T":
-                steps += thread_steps([digit], layout.threads, lambda _, w=weight: w)
+                steps += thread_steps([digit], layout.threads, weight)
             else:
                 table = [n + slot // digit.stride % digit.size * weight for slot, n in enumerate(table)]
             weight *= digit.size
@@ -93,8 +93,7 @@ def numbering_of(layout: Layout | None) -> Numbering:
 
 def plan_gather(base: Value, indices: Sequence[Operand], result: Type, planning: Planning) -> Indexed:
     """How elements at index tiles are loaded."""
-    layout = layout_of(result)
-    return Indexed(**_indexed(base, indices, layout, Facts(planning)))
+    return _indexed(base, indices, layout_of(result), Facts(planning))
 
 
 def plan_scatter(base: Value, value: Operand, indices: Sequence[Operand], planning: Planning) -> Indexed:
@@ -106,8 +105,8 @@ def plan_scatter(base: Value, value: Operand, indices: Sequence[Operand], planni
         planning.remark(
             f"each of {numbering.count} elements is compared with those after it, of which the last is kept at an index"
         )
-    return Indexed(
-        **_indexed(base, indices, layout, Facts(planning)),
+    return replace(
+        _indexed(base, indices, layout, Facts(planning)),
         value=_slots(layout, value),
         owner=owner_of(layout),
         numbering=numbering,
@@ -125,19 +124,19 @@ def plan_atomic(window: Window, result: Type, planning: Planning) -> Atomic:
     return Atomic(access=access, numbering=numbering, scratch_bytes=numbering.count * width if numbering else 0)
 
 
-def _indexed(base: Value, indices: Sequence[Operand], layout: Layout | None, facts: Facts) -> dict[str, object]:
-    return {
-        "shared": isinstance(base.type, SharedType),
-        "bits": base.dtype.bits,
-        "unit": element_unit(base, facts),
-        "address": element_address(base.type, facts),
-        "slots": layout.slots if layout else 1,
-        "indices": tuple(_slots(layout, index) for index in indices),
-    }
+def _indexed(base: Value, indices: Sequence[Operand], layout: Layout | None, facts: Facts) -> Indexed:
+    return Indexed(
+        shared=isinstance(base.type, SharedType),
+        bits=base.dtype.bits,
+        unit=element_unit(base, facts),
+        address=element_address(base.type, facts),
+        slots=layout.slots if layout else 1,
+        indices=tuple(_slots(layout, index) for index in indices),
+    )
 
 
 def _slots(layout: Layout | None, operand: Operand) -> tuple[int, ...]:
-    """For each slot of a thread of a tile the slot in which it holds the element of an operand that broadcasts to it."""
+    """For each slot of a tile the slot in which the thread holds the element of an operand that broadcasts to it."""
     if layout is None or not isinstance(operand.type, TileType):
         return (0,) * (layout.slots if layout else 1)
     held = layout_of(operand.type)

@@ -1,8 +1,8 @@
 """What a plan may take for granted, and what it could if more were known.
 
 ``Facts`` answers how sizes, offsets and addresses divide, as ``Planning`` knows it. To say what would help, a plan is
-made again with *supposed* facts: "if K divided by 8". What is supposed is a number that divides a size, an offset or the
-address of a tensor.
+made again with *supposed* facts: "if K divided by 8". What is supposed is a number that divides a size, an offset or
+the address of a tensor.
 """
 
 from __future__ import annotations

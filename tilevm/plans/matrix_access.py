@@ -117,9 +117,7 @@ def _matrices(
             for odd in (0, element)
         ]
         constants = dict(address.steps).get(1, (0,) * len(starts))
-        address = replace(
-            address, swizzle=swizzle_of(terms.xor, BYTE, own, constants, terms.base_divisor // BYTE)
-        )
+        address = replace(address, swizzle=swizzle_of(terms.xor, BYTE, own, constants, terms.base_divisor // BYTE))
     return Matrices(
         count=count,
         transposed=transposed,

@@ -84,7 +84,7 @@ def arrangement(window: Window, threads: int) -> Layout:
 
 
 def _matrices(window: Window, layout: Layout, facts: Facts, feature: str, unit: int) -> Plan | None:
-    """A plan by matrices, where that is there and plain instructions are not wider than what a lane gets of a matrix."""
+    """A plan by matrices, where that is there and plain instructions are no wider than what a lane gets of a matrix."""
     if not isinstance(window.base.type, SharedType) or unit > 32:
         return None
     made = plan_matrices(window, layout, facts)

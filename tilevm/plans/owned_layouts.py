@@ -35,7 +35,8 @@ def owned_layout(layout: Layout, memory: Layout) -> Layout:
     >>> print(owned_layout(spatial(4, 8), row_major(4, 8, width=4)))
     [4,8]{4:T4 | 4:T1 2:R1; rep 2:T16}
     """
-    contiguous = next((dim for dim, digits in enumerate(memory.dims) if digits and digits[-1].stride == memory.width), -1)
+    nearest = [dim for dim, digits in enumerate(memory.dims) if digits and digits[-1].stride == memory.width]
+    contiguous = nearest[0] if nearest else -1
     for each in (layout, *_others(layout.shape, memory.width, layout.threads, contiguous)):
         if _owns(each, memory):
             return each

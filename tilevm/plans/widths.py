@@ -124,4 +124,3 @@ def _fixed(window: Window, layout: Layout | None) -> str:
     assert isinstance(kind, TensorType | SharedType)
     shape = ", ".join(text(size) for size in kind.shape)
     return f", because of the register layout {layout} over {window.base.name}[{shape}]"
-
