@@ -51,6 +51,34 @@ def results(returned: Any) -> list[Result]:
     return [Result(each) for each in (returned if isinstance(returned, tuple) else (returned,))]
 
 
+EXTREMES = """
+kernel extremes(x: f16[4], y: f16[4], out greatest: f16[1], out least: f16[1], out first: i32[1], out last: i32[1],
+                out running: f16[4], out larger: f16[4], out smaller: f16[4]):
+    grid 1
+    warps 1
+    a = load(x[:])
+    b = load(y[:])
+    store(greatest[0], max(a))
+    store(least[0], min(a))
+    store(first[0], argmax(a))
+    store(last[0], argmin(a))
+    store(running[:], scan(a, 0, maximum))
+    store(larger[:], maximum(a, b))
+    store(smaller[:], minimum(b, a))
+"""
+
+
+def test_a_signalling_nan_is_left_out_of_extremes_as_any_nan_is() -> None:
+    signalling = 0x7C01
+    x = np.array([0x3C00, signalling, 0x4000, 0xBC00], np.uint16).view(np.float16)
+    y = np.array([signalling, 0x3C00, 0xFC01, 0x0000], np.uint16).view(np.float16)
+    expected = [2], [-1], [2], [3], [1, 1, 2, 2], [1, 1, 2, 0], [1, 1, 2, -1]
+    kernel = tilevm.kernel(EXTREMES)
+    for backend in ("interpreter", "simulator"):
+        found = kernel(x, y, backend=backend)
+        assert [each.tolist() for each in found] == [list(each) for each in expected], backend
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(tile_programs())
 def test_random_programs_agree(program: RandomProgram) -> None:

@@ -1,4 +1,5 @@
-"""Operations that NumPy lacks, correctly rounded or nearly so: fused multiply-add and the error function.
+"""Operations that NumPy lacks, correctly rounded or nearly so: fused multiply-add and the error function; and numbers
+whose NaNs NumPy's extremes leave out.
 
 A fused multiply-add rounds ``a * b + c`` once. The product of two ``float32`` numbers is exact in ``float64``, and
 the sum is made safe to round again by rounding it *to odd*: of the two neighbours of an inexact sum, the one whose
@@ -14,11 +15,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["erf", "fused_multiply_add", "multiply_add_for_rounding"]
+__all__ = ["erf", "fused_multiply_add", "multiply_add_for_rounding", "quiet"]
 
 Doubles = NDArray[np.float64]
 
@@ -33,6 +35,19 @@ ERF_CHUNK = 1 << 13
 
 SPLITTER = 2.0**27 + 1
 """Veltkamp's constant: cuts the 53 bits of a float64 into two halves of at most 26 bits."""
+
+
+def quiet(values: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers in the same format, with signalling NaNs made quiet; integers stay as they are.
+
+    NumPy's ``fmax`` and ``fmin`` leave out quiet NaNs only: of a number and a signalling one they give NaN, as IEEE
+    754-2008 maxNum does, where a GPU gives the number (PTX ``max``).
+
+    >>> signalling = np.array([0x7F800001], np.uint32).view(np.float32)
+    >>> np.fmax(quiet(signalling), np.float32(1)).tolist()
+    [1.0]
+    """
+    return values * values.dtype.type(1) if values.dtype.kind == "f" else values
 
 
 def multiply_add_for_rounding(

@@ -21,6 +21,7 @@ from tilevm.instructions.elementwise import any_in_block, register_type, rounded
 from tilevm.instructions.tiles import normalised_axis, placed
 from tilevm.layout_relation import SAME, Relation, coarser, one_way
 from tilevm.machine import Array, Batch
+from tilevm.numerics import quiet
 from tilevm.plan import Plan, Planning
 from tilevm.plans.meeting import Meeting
 from tilevm.plans.reduction import reduction
@@ -118,6 +119,7 @@ def _extreme(values: Array, axis: int, *, largest: bool, running: bool = False) 
     """The largest or smallest of the numbers along an axis, or (``running``) of those up to each one."""
     # On integers fmax and fmin are maximum and minimum; of floats they leave NaNs out.
     function = np.fmax if largest else np.fmin
+    values = quiet(values)
     result = np.asarray(function.accumulate(values, axis=axis) if running else function.reduce(values, axis=axis))
     zeros = result == 0
     if values.dtype.kind == "f" and zeros.any():
@@ -181,7 +183,7 @@ class ArgMin(_Reduction):
 
 def _first_of(values: Array, better: np.ufunc, axis: int) -> Array:
     """The index of the first best value that is a number."""
-    best = better.reduce(values, axis=axis, keepdims=True)
+    best = better.reduce(quiet(values), axis=axis, keepdims=True)
     return np.asarray(np.argmax(values == best, axis=axis).astype(np.int32))
 
 

@@ -13,6 +13,7 @@ from tilevm.instruction import ANY, NUMBER, TRUTH, Instruction, instruction, ope
 from tilevm.instructions.elementwise import Elementwise, aligned, broadcast_shapes, broadcast_type, elementwise_layouts
 from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
+from tilevm.numerics import quiet
 from tilevm.values import Operand, Type
 
 __all__ = ["Clamp", "Maximum", "Minimum", "Select", "Where", "in_one_form", "maximum", "minimum"]
@@ -22,7 +23,7 @@ def minimum(a: Array, b: Array) -> Array:
     """The smaller of two arrays of numbers in a carrier, NaN and zeros as the instruction ``minimum`` has them."""
     if a.dtype.kind != "f":
         return np.minimum(a, b)
-    smaller: Array = np.fmin(a, b)
+    smaller: Array = np.fmin(quiet(a), quiet(b))
     # NumPy leaves open which of 0.0 and -0.0 is taken; a sum of zeros is -0.0 only where both are.
     zeros = (a == b) & (smaller == 0)
     if zeros.any():
@@ -34,7 +35,7 @@ def maximum(a: Array, b: Array) -> Array:
     """The larger of two arrays of numbers in a carrier, NaN and zeros as the instruction ``maximum`` has them."""
     if a.dtype.kind != "f":
         return np.maximum(a, b)
-    larger: Array = np.fmax(a, b)
+    larger: Array = np.fmax(quiet(a), quiet(b))
     zeros = (a == b) & (larger == 0)
     if zeros.any():
         np.add(a, b, out=larger, where=zeros)
