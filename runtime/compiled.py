@@ -1,4 +1,4 @@
-"""A kernel compiled for an architecture: CUDA text, PTX, machine code, resources, all made when they are asked for.
+"""A kernel compiled for an architecture: CUDA text, PTX, machine code, resources.
 
     c = mm.compile(target="sm_90a", W="u4", BM=32, K=8192)
     c.ir   c.remarks   c.cuda          need nothing but tilevm
@@ -46,14 +46,18 @@ class KernelResources(Resources):
 class CompiledKernel:
     """A program specialised for an architecture, sizes that are known to divide and pointers that are aligned.
 
-    ``program`` is the one before specialisation. The parts are made when they are first asked for, and kept; each
-    raises what making it raises: the passes ``LayoutError``, ``UsageError`` F022 and ``OutOfResources`` F040, the
-    compilers F024 to F026 and F030, F031.
+    ``program`` is the one before specialisation. The passes run at once and raise ``LayoutError``, ``UsageError`` F022
+    and ``OutOfResources`` F040. What compilers make is made when it is first asked for, and kept; each part raises what
+    making it raises: F024 to F026 and F030, F031.
     """
 
     def __init__(self, program: Program, specialisation: Specialisation, cache: Cache | None = None) -> None:
         self.program = program
         self.specialisation = specialisation
+        self.lowered: Lowered = run_passes(
+            specialisation.apply(program), specialisation.arch, alignment=dict(specialisation.alignments)
+        )
+        """The program after the passes."""
         self._cache = cache
 
     def __repr__(self) -> str:
@@ -69,12 +73,6 @@ class CompiledKernel:
     def arch(self) -> Arch:
         """The architecture."""
         return self.lowered.arch
-
-    @cached_property
-    def lowered(self) -> Lowered:
-        """The program after the passes."""
-        wanted = self.specialisation
-        return run_passes(wanted.apply(self.program), wanted.arch, alignment=dict(wanted.alignments))
 
     @cached_property
     def emitted(self) -> Emitted:

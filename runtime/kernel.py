@@ -147,7 +147,8 @@ class Kernel:
 
         Raises what ``specialise`` raises; ``ArgumentError`` A001 for a name that the kernel does not have, A013 and
         A020 for what is no size or no divisor, A018 for sizes that a ``require`` refuses; ``UsageError`` F020 for an
-        unknown architecture. What compiling may raise is raised by the parts of the result.
+        unknown architecture; and what the passes raise: ``LayoutError``, ``UsageError`` F022 for a feature that the
+        architecture lacks, ``OutOfResources`` F040. What the compilers may raise is raised by the parts of the result.
         """
         from tilevm.arch import arch
 

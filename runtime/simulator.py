@@ -104,19 +104,25 @@ class _Launch(ctypes.Structure):
 
 @cache
 def find_compiler() -> tuple[str, ...]:
-    """The command of a C++ compiler: ``$CXX``, ``c++``, ``clang++``, ``g++`` or the ``ziglang`` package.
+    """The command of a C++ compiler: ``$CXX`` if it is set, else ``c++``, ``clang++``, ``g++`` or ``ziglang``'s.
 
-    Raises ``UsageError`` F030 where there is none.
+    Raises ``UsageError`` F030 where there is none, or not the one that ``$CXX`` names.
     """
     given = os.environ.get("CXX", "").split()
-    for command in (given, ["c++"], ["clang++"], ["g++"]):
-        if command and shutil.which(command[0]):
+    for command in (given,) if given else (["c++"], ["clang++"], ["g++"]):
+        if shutil.which(command[0]):
             return tuple(command)
+    if given:
+        raise UsageError(
+            "F030",
+            f"the simulator needs a C++ compiler, and {given[0]}, which $CXX names, is not there",
+            help="correct $CXX, or unset it to take the c++, clang++ or g++ on PATH; backend interpreter needs none",
+        )
     if importlib.util.find_spec("ziglang") is not None:
         return (sys.executable, "-m", "ziglang", "c++")
     raise UsageError(
         "F030",
-        f"the simulator needs a C++ compiler, and {given[0] if given else 'c++ or clang++'} is not there",
+        "the simulator needs a C++ compiler, and c++ or clang++ is not there",
         help="install g++ or clang++, or `pip install ziglang`, or name one in $CXX; backend interpreter needs none",
     )
 

@@ -99,6 +99,20 @@ def test_what_is_known_to_divide_is_stated_to_the_passes() -> None:
     assert "require N % 128" not in tilevm.kernel(SCALE).compile().ir
 
 
+PRODUCT = """
+kernel product(x: bf16[16, 16], w: bf16[16, 8], out y: f32[16, 8]):
+    grid 1
+    warps 1
+    store(y[:, :], dot(load(x[:, :]), load(w[:, :]), zeros(f32, [16, 8])))
+"""
+
+
+def test_what_an_architecture_lacks_is_said_by_compile_and_not_later() -> None:
+    message = refused("F022", lambda: tilevm.kernel(PRODUCT).compile("sm_75"), UsageError)
+    assert ":5:" in message
+    assert tilevm.kernel(PRODUCT).compile("sm_80").arch.name == "sm_80"
+
+
 def test_names_and_values_that_do_not_fit_are_refused() -> None:
     kernel = tilevm.kernel(SCALE)
     assert "`K`" in refused("A001", lambda: kernel.compile(K=3))

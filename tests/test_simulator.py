@@ -182,15 +182,21 @@ def test_what_was_compiled_is_kept_in_the_process_by_source_and_options() -> Non
     assert (y == 3).all()
 
 
-def test_no_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("CXX", "no-such-compiler -x")
+@pytest.mark.parametrize(
+    ("named", "advice"), [("", "ziglang"), ("no-such-compiler -x", "no-such-compiler, which $CXX")]
+)
+def test_no_compiler_says_what_to_install(
+    named: str, advice: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if not named:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CXX", named)
     monkeypatch.setattr(simulator.importlib.util, "find_spec", lambda name: None)
     find_compiler.cache_clear()
     with pytest.raises(UsageError) as caught:
         find_compiler()
     assert caught.value.code == "F030"
-    assert "ziglang" in str(caught.value)
+    assert advice in str(caught.value)
     find_compiler.cache_clear()
 
 
