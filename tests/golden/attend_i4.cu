@@ -25,9 +25,9 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
     TV_LINE(11);
     tv::u32 t_2[16] = {};
     {
-        auto* const at_ = q + (tv::s64(h) * 256 + tv::s64((thread % 4)) * 64);
+        auto* const at_ = q + (tv::s64(h) * 256 + tv::s64(thread % 4) * 64);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++) {
-            tv::load_global_u32x4<tv::READ_ONLY>(t_2 + i_ * 4, at_ + (i_ * 16));
+            tv::load_global_u32x4<tv::READ_ONLY>(t_2 + i_ * 4, at_ + i_ * 16);
         }
     }
     float query[32];
@@ -58,7 +58,7 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
     // 16: keys = cast(load(k[t :+ BT, g, 0 :+ D]), f32) * cast(load(k_scale[t :+ BT, g]), f32)[:, None]
     #line 16 "examples/attention.tvm"
     TV_LINE(16);
-    const tv::u32 k_2 = shared + 0u;
+    const tv::u32 k_2 = shared;
     // 21: values = cast(load(v[t :+ BT, g, 0 :+ D]), f32) * cast(load(v_scale[t :+ BT, g]), f32)[:, None]
     #line 21 "examples/attention.tvm"
     TV_LINE(21);
@@ -67,26 +67,26 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
     #line 16 "examples/attention.tvm"
     TV_LINE(16);
     {
-        const tv::u32 index0_ = tv::u32(0) + (thread / 4);
+        const tv::u32 index0_ = tv::u32(0) + thread / 4;
         const tv::u32 index1_ = tv::u32(g);
-        auto* const source_at_ = k + (tv::s64(g) * 64 + tv::s64((thread / 4)) * (tv::s64(HK) * 64) + tv::s64((thread % 4)) * 16);
-        const tv::u32 target_at_ = k_2 + (thread / 4) * 64 + (thread % 4) * 16;
+        auto* const source_at_ = k + (tv::s64(g) * 64 + tv::s64(thread / 4) * (tv::s64(HK) * 64) + tv::s64(thread % 4) * 16);
+        const tv::u32 target_at_ = k_2 + thread / 4 * 64 + thread % 4 * 16;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
             const tv::u32 bytes_ = index0_ + i_ * 32 < tv::u32(T) && index1_ < tv::u32(HK) ? 16 : 0;
-            tv::cp_async<16>(target_at_ + (i_ * 2048), source_at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 64), bytes_);
+            tv::cp_async<16>(target_at_ + i_ * 2048, source_at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 64), bytes_);
         }
     }
     // 21: values = cast(load(v[t :+ BT, g, 0 :+ D]), f32) * cast(load(v_scale[t :+ BT, g]), f32)[:, None]
     #line 21 "examples/attention.tvm"
     TV_LINE(21);
     {
-        const tv::u32 index0_ = tv::u32(0) + (thread / 4);
+        const tv::u32 index0_ = tv::u32(0) + thread / 4;
         const tv::u32 index1_ = tv::u32(g);
-        auto* const source_at_ = v + (tv::s64(g) * 64 + tv::s64((thread / 4)) * (tv::s64(HK) * 64) + tv::s64((thread % 4)) * 16);
-        const tv::u32 target_at_ = v_2 + (thread / 4) * 64 + (thread % 4) * 16;
+        auto* const source_at_ = v + (tv::s64(g) * 64 + tv::s64(thread / 4) * (tv::s64(HK) * 64) + tv::s64(thread % 4) * 16);
+        const tv::u32 target_at_ = v_2 + thread / 4 * 64 + thread % 4 * 16;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
             const tv::u32 bytes_ = index0_ + i_ * 32 < tv::u32(T) && index1_ < tv::u32(HK) ? 16 : 0;
-            tv::cp_async<16>(target_at_ + (i_ * 2048), source_at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 64), bytes_);
+            tv::cp_async<16>(target_at_ + i_ * 2048, source_at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 64), bytes_);
         }
     }
     // 15: for t in range(0, T, BT, stages=2):
@@ -118,26 +118,26 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
         #line 16 "examples/attention.tvm"
         TV_LINE(16);
         {
-            const tv::u32 index0_ = tv::u32(t_6) + (thread / 4);
+            const tv::u32 index0_ = tv::u32(t_6) + thread / 4;
             const tv::u32 index1_ = tv::u32(g);
-            auto* const source_at_ = k + (tv::s64(t_6) * (tv::s64(HK) * 64) + tv::s64(g) * 64 + tv::s64((thread / 4)) * (tv::s64(HK) * 64) + tv::s64((thread % 4)) * 16);
-            const tv::u32 target_at_ = k_2 + tv::s32(t_8) * 4096 + (thread / 4) * 64 + (thread % 4) * 16;
+            auto* const source_at_ = k + (tv::s64(t_6) * (tv::s64(HK) * 64) + tv::s64(g) * 64 + tv::s64(thread / 4) * (tv::s64(HK) * 64) + tv::s64(thread % 4) * 16);
+            const tv::u32 target_at_ = k_2 + tv::s32(t_8) * 4096 + thread / 4 * 64 + thread % 4 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const tv::u32 bytes_ = index0_ + i_ * 32 < tv::u32(T) && index1_ < tv::u32(HK) ? 16 : 0;
-                tv::cp_async<16>(target_at_ + (i_ * 2048), source_at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 64), bytes_);
+                tv::cp_async<16>(target_at_ + i_ * 2048, source_at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 64), bytes_);
             }
         }
         // 21: values = cast(load(v[t :+ BT, g, 0 :+ D]), f32) * cast(load(v_scale[t :+ BT, g]), f32)[:, None]
         #line 21 "examples/attention.tvm"
         TV_LINE(21);
         {
-            const tv::u32 index0_ = tv::u32(t_6) + (thread / 4);
+            const tv::u32 index0_ = tv::u32(t_6) + thread / 4;
             const tv::u32 index1_ = tv::u32(g);
-            auto* const source_at_ = v + (tv::s64(t_6) * (tv::s64(HK) * 64) + tv::s64(g) * 64 + tv::s64((thread / 4)) * (tv::s64(HK) * 64) + tv::s64((thread % 4)) * 16);
-            const tv::u32 target_at_ = v_2 + tv::s32(t_8) * 4096 + (thread / 4) * 64 + (thread % 4) * 16;
+            auto* const source_at_ = v + (tv::s64(t_6) * (tv::s64(HK) * 64) + tv::s64(g) * 64 + tv::s64(thread / 4) * (tv::s64(HK) * 64) + tv::s64(thread % 4) * 16);
+            const tv::u32 target_at_ = v_2 + tv::s32(t_8) * 4096 + thread / 4 * 64 + thread % 4 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const tv::u32 bytes_ = index0_ + i_ * 32 < tv::u32(T) && index1_ < tv::u32(HK) ? 16 : 0;
-                tv::cp_async<16>(target_at_ + (i_ * 2048), source_at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 64), bytes_);
+                tv::cp_async<16>(target_at_ + i_ * 2048, source_at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 64), bytes_);
             }
         }
         // 15: for t in range(0, T, BT, stages=2):
@@ -149,9 +149,9 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
         TV_LINE(16);
         tv::u32 t_10[8] = {};
         {
-            const tv::u32 at_ = k_2 + tv::s32(t_9) * 4096 + (thread / 4) * 64 + (thread % 4) * 16;
+            const tv::u32 at_ = k_2 + tv::s32(t_9) * 4096 + thread / 4 * 64 + thread % 4 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
-                tv::load_shared_u32x4(t_10 + i_ * 4, at_ + (i_ * 2048));
+                tv::load_shared_u32x4(t_10 + i_ * 4, at_ + i_ * 2048);
             }
         }
         float t_11[64];
@@ -159,11 +159,11 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
         tv::u32 t_12[1] = {};
         {
             const tv::u32 index1_ = tv::u32(g);
-            auto* const at_ = k_scale + (tv::s64(t_5) * (tv::s64(HK) * 2) + tv::s64(g) * 2 + tv::s64((thread / 4)) * (tv::s64(HK) * 2));
+            auto* const at_ = k_scale + (tv::s64(t_5) * (tv::s64(HK) * 2) + tv::s64(g) * 2 + tv::s64(thread / 4) * (tv::s64(HK) * 2));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const bool inside_ = index1_ < tv::u32(HK);
                 tv::u32 words_[1] = {};
-                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 2), inside_));
+                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 2), inside_));
                 tv::put<16>(t_12, i_, tv::get<16>(words_, 0));
             }
         }
@@ -245,9 +245,9 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
         TV_LINE(21);
         tv::u32 t_23[8] = {};
         {
-            const tv::u32 at_ = v_2 + tv::s32(t_9) * 4096 + (thread / 4) * 64 + (thread % 4) * 16;
+            const tv::u32 at_ = v_2 + tv::s32(t_9) * 4096 + thread / 4 * 64 + thread % 4 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
-                tv::load_shared_u32x4(t_23 + i_ * 4, at_ + (i_ * 2048));
+                tv::load_shared_u32x4(t_23 + i_ * 4, at_ + i_ * 2048);
             }
         }
         float t_24[64];
@@ -255,11 +255,11 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
         tv::u32 t_25[1] = {};
         {
             const tv::u32 index1_ = tv::u32(g);
-            auto* const at_ = v_scale + (tv::s64(t_5) * (tv::s64(HK) * 2) + tv::s64(g) * 2 + tv::s64((thread / 4)) * (tv::s64(HK) * 2));
+            auto* const at_ = v_scale + (tv::s64(t_5) * (tv::s64(HK) * 2) + tv::s64(g) * 2 + tv::s64(thread / 4) * (tv::s64(HK) * 2));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const bool inside_ = index1_ < tv::u32(HK);
                 tv::u32 words_[1] = {};
-                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + tv::s64((i_ * 32)) * (tv::s64(HK) * 2), inside_));
+                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + tv::s64(i_ * 32) * (tv::s64(HK) * 2), inside_));
                 tv::put<16>(t_25, i_, tv::get<16>(words_, 0));
             }
         }
@@ -354,10 +354,10 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
     tv::u32 t_35[16] = {};
     tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 32>(t_35, t_34);
     {
-        auto* const at_ = o + (tv::s64(h) * 256 + tv::s64((thread % 4)) * 64);
+        auto* const at_ = o + (tv::s64(h) * 256 + tv::s64(thread % 4) * 64);
         const bool mine_ = thread / 4 == 0;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++) {
-            tv::store_global_u32x4(at_ + (i_ * 16), t_35 + i_ * 4, mine_);
+            tv::store_global_u32x4(at_ + i_ * 16, t_35 + i_ * 4, mine_);
         }
     }
 }

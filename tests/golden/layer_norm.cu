@@ -23,8 +23,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         TV_LINE(14);
         float t[4];
         {
-            const tv::u32 index1_ = tv::u32(n) + (thread) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index1_ = tv::u32(n) + thread * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -85,8 +85,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         TV_LINE(18);
         float t_5[4];
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index1_ = tv::u32(n_2) + thread * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -157,8 +157,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         TV_LINE(22);
         float t_13[4];
         {
-            const tv::u32 index1_ = tv::u32(n_3) + (thread) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_3) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index1_ = tv::u32(n_3) + thread * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_3) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -177,8 +177,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         TV_LINE(23);
         float t_16[4];
         {
-            const tv::u32 index0_ = tv::u32(n_3) + (thread) * 4;
-            auto* const at_ = weight + (tv::s64(n_3) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index0_ = tv::u32(n_3) + thread * 4;
+            auto* const at_ = weight + (tv::s64(n_3) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index0_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -192,8 +192,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         TV_UNROLL for (int i_ = 0; i_ < 4; i_++) t_18[i_] = tv::mul(tile_2[i_], t_17[i_]);
         float t_19[4];
         {
-            const tv::u32 index0_ = tv::u32(n_3) + (thread) * 4;
-            auto* const at_ = bias + (tv::s64(n_3) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index0_ = tv::u32(n_3) + thread * 4;
+            auto* const at_ = bias + (tv::s64(n_3) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index0_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -211,8 +211,8 @@ TV_KERNEL(layer_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
         float t_21[4];
         TV_UNROLL for (int i_ = 0; i_ < 4; i_++) t_21[i_] = tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(result[i_]);
         {
-            const tv::u32 index1_ = tv::u32(n_3) + (thread) * 4;
-            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_3) * 4 + tv::s64((thread)) * 16);
+            const tv::u32 index1_ = tv::u32(n_3) + thread * 4;
+            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_3) * 4 + tv::s64(thread) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};

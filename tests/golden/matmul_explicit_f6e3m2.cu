@@ -28,7 +28,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
     // 22: ws = shared(u8, [STAGES, 64 * 64 * W.bits // 8])
     #line 22 "examples/matmul_explicit.tvm"
     TV_LINE(22);
-    const tv::u32 ws = shared + 0u;
+    const tv::u32 ws = shared;
     // 23: for s in range(STAGES - 1):
     #line 23 "examples/matmul_explicit.tvm"
     TV_LINE(23);
@@ -40,8 +40,8 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         {
             tv::u32 held_[4] = {};
             {
-                const tv::u32 index1_ = tv::u32(t_2) + (thread % 8) * 8;
-                auto* const at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(t_2) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+                const tv::u32 index1_ = tv::u32(t_2) + thread % 8 * 8;
+                auto* const at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(t_2) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                     const bool inside_ = index1_ < tv::u32(K);
                     tv::load_global_u32x4<tv::READ_ONLY>(held_, at_, inside_);
@@ -49,7 +49,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
             }
             {
                 const tv::u32 at_ = xs + tv::s32(s) * 2048;
-                const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+                const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                     tv::store_shared_u32x4(at_ + from_, held_);
                 }
@@ -62,16 +62,16 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
             tv::u32 held_[6] = {};
             {
                 const tv::u32 index0_ = tv::u32(s);
-                auto* const at_ = packed + (tv::s64(s) * ((tv::s64(N) / 64) * 3072) + tv::s64(j) * 3072 + tv::s64((thread)) * 24);
+                auto* const at_ = packed + (tv::s64(s) * ((tv::s64(N) / 64) * 3072) + tv::s64(j) * 3072 + tv::s64(thread) * 24);
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 3; i_++) {
                     const bool inside_ = index0_ < tv::u32(tv::floor_div(K, 64));
-                    tv::load_global_u32x2<tv::READ_ONLY>(held_ + i_ * 2, at_ + (i_ * 8), inside_);
+                    tv::load_global_u32x2<tv::READ_ONLY>(held_ + i_ * 2, at_ + i_ * 8, inside_);
                 }
             }
             {
-                const tv::u32 at_ = ws + tv::s32(s) * 3072 + (thread) * 24;
+                const tv::u32 at_ = ws + tv::s32(s) * 3072 + thread * 24;
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 3; i_++) {
-                    tv::store_shared_u32x2(at_ + (i_ * 8), held_ + i_ * 2);
+                    tv::store_shared_u32x2(at_ + i_ * 8, held_ + i_ * 2);
                 }
             }
         }
@@ -108,7 +108,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 * 4;
             const tv::u32 matrix_ = lane / 8 % 4;
             const tv::u32 at_ = xs + tv::s32(t_5) * 2048;
-            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (row_ / 4 % 8) * 128 + (row_ % 4) * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
+            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(row_ / 4 % 8 * 128 + row_ % 4 * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++)
                 tv::ldmatrix_x4(a + i_ * 4, at_ + (from_ ^ (i_ * 32)));
         }
@@ -117,9 +117,9 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         TV_LINE(32);
         tv::u32 bytes[6] = {};
         {
-            const tv::u32 at_ = ws + tv::s32(t_5) * 3072 + (thread) * 24;
+            const tv::u32 at_ = ws + tv::s32(t_5) * 3072 + thread * 24;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 3; i_++) {
-                tv::load_shared_u32x2(bytes + i_ * 2, at_ + (i_ * 8));
+                tv::load_shared_u32x2(bytes + i_ * 2, at_ + i_ * 8);
             }
         }
         // 33: ahead = step + STAGES - 1               # past the end the copies bring zeros, which nobody reads
@@ -135,8 +135,8 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         {
             tv::u32 held_[4] = {};
             {
-                const tv::u32 index1_ = tv::u32(t_8) + (thread % 8) * 8;
-                auto* const at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(t_8) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+                const tv::u32 index1_ = tv::u32(t_8) + thread % 8 * 8;
+                auto* const at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(t_8) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                     const bool inside_ = index1_ < tv::u32(K);
                     tv::load_global_u32x4<tv::READ_ONLY>(held_, at_, inside_);
@@ -144,7 +144,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
             }
             {
                 const tv::u32 at_ = xs + tv::s32(t_7) * 2048;
-                const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+                const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                     tv::store_shared_u32x4(at_ + from_, held_);
                 }
@@ -157,16 +157,16 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
             tv::u32 held_[6] = {};
             {
                 const tv::u32 index0_ = tv::u32(ahead);
-                auto* const at_ = packed + (tv::s64(ahead) * ((tv::s64(N) / 64) * 3072) + tv::s64(j) * 3072 + tv::s64((thread)) * 24);
+                auto* const at_ = packed + (tv::s64(ahead) * ((tv::s64(N) / 64) * 3072) + tv::s64(j) * 3072 + tv::s64(thread) * 24);
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 3; i_++) {
                     const bool inside_ = index0_ < tv::u32(tv::floor_div(K, 64));
-                    tv::load_global_u32x2<tv::READ_ONLY>(held_ + i_ * 2, at_ + (i_ * 8), inside_);
+                    tv::load_global_u32x2<tv::READ_ONLY>(held_ + i_ * 2, at_ + i_ * 8, inside_);
                 }
             }
             {
-                const tv::u32 at_ = ws + tv::s32(t_7) * 3072 + (thread) * 24;
+                const tv::u32 at_ = ws + tv::s32(t_7) * 3072 + thread * 24;
                 TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 3; i_++) {
-                    tv::store_shared_u32x2(at_ + (i_ * 8), held_ + i_ * 2);
+                    tv::store_shared_u32x2(at_ + i_ * 8, held_ + i_ * 2);
                 }
             }
         }
@@ -181,10 +181,10 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         const tv::s32 t_12 = tv::floor_div(t_11, 128);
         tv::u32 t_13[1] = {};
         {
-            auto* const at_ = scale + (tv::s64(t_12) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64((thread / 32)) * 32 + tv::s64((thread / 4 % 8)) * 2);
+            auto* const at_ = scale + (tv::s64(t_12) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64(thread / 32) * 32 + tv::s64(thread / 4 % 8) * 2);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 tv::u32 words_[1] = {};
-                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + (i_ * 16)));
+                tv::put<16>(words_, 0, tv::load_global_u16<tv::READ_ONLY>(at_ + i_ * 16));
                 tv::put<16>(t_13, i_, tv::get<16>(words_, 0));
             }
         }
@@ -210,9 +210,9 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
     tv::u32 t_14[4] = {};
     tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_14, acc_2);
     {
-        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64((thread / 4 % 8)) * (tv::s64(N) * 2) + tv::s64((thread / 32)) * 32 + tv::s64((thread % 4)) * 4);
+        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 32 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++) {
-            tv::store_global_u32(at_ + tv::s64((i_ % 2 * 8)) * (tv::s64(N) * 2) + (i_ / 2 * 16), (t_14 + i_)[0]);
+            tv::store_global_u32(at_ + tv::s64(i_ % 2 * 8) * (tv::s64(N) * 2) + i_ / 2 * 16, (t_14 + i_)[0]);
         }
     }
 }

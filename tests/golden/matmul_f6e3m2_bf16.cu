@@ -26,16 +26,16 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     // 31: b = cast(load(w[k :+ BK, n :+ BN]), A) * load(scale[k // GROUP :+ 1, n :+ BN])
     #line 31 "examples/matmul.tvm"
     TV_LINE(31);
-    const tv::u32 w_2 = shared + 0u;
+    const tv::u32 w_2 = shared;
     const tv::u32 scale_2 = shared + 36864u;
     // 30: a = load(x[m :+ BM, k :+ BK])
     #line 30 "examples/matmul.tvm"
     TV_LINE(30);
     {
-        const tv::u32 index1_ = tv::u32(0) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(0) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -45,9 +45,9 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 31 "examples/matmul.tvm"
     TV_LINE(31);
     {
-        const tv::u32 index0_ = tv::u32(0) + (thread / 2);
-        auto* const source_at_ = w + ((tv::s64(n) * 6) / 8 + tv::s64((thread / 2)) * ((tv::s64(N) * 3) / 4) + tv::s64((thread % 2)) * 48);
-        const tv::u32 target_at_ = w_2 + (thread / 2) * 112 + (thread % 2) * 48;
+        const tv::u32 index0_ = tv::u32(0) + thread / 2;
+        auto* const source_at_ = w + ((tv::s64(n) * 6) / 8 + tv::s64(thread / 2) * ((tv::s64(N) * 3) / 4) + tv::s64(thread % 2) * 48);
+        const tv::u32 target_at_ = w_2 + thread / 2 * 112 + thread % 2 * 48;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -57,8 +57,8 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     }
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -72,10 +72,10 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 30 "examples/matmul.tvm"
     TV_LINE(30);
     {
-        const tv::u32 index1_ = tv::u32(64) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(64) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(1) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -85,9 +85,9 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 31 "examples/matmul.tvm"
     TV_LINE(31);
     {
-        const tv::u32 index0_ = tv::u32(64) + (thread / 2);
-        auto* const source_at_ = w + ((tv::s64(64) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64((thread / 2)) * ((tv::s64(N) * 3) / 4) + tv::s64((thread % 2)) * 48);
-        const tv::u32 target_at_ = w_2 + tv::s32(1) * 7168 + (thread / 2) * 112 + (thread % 2) * 48;
+        const tv::u32 index0_ = tv::u32(64) + thread / 2;
+        auto* const source_at_ = w + ((tv::s64(64) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64(thread / 2) * ((tv::s64(N) * 3) / 4) + tv::s64(thread % 2) * 48);
+        const tv::u32 target_at_ = w_2 + tv::s32(1) * 7168 + thread / 2 * 112 + thread % 2 * 48;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -97,8 +97,8 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     }
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + tv::s32(1) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + tv::s32(1) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -112,10 +112,10 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 30 "examples/matmul.tvm"
     TV_LINE(30);
     {
-        const tv::u32 index1_ = tv::u32(128) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(128) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(2) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -125,9 +125,9 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 31 "examples/matmul.tvm"
     TV_LINE(31);
     {
-        const tv::u32 index0_ = tv::u32(128) + (thread / 2);
-        auto* const source_at_ = w + ((tv::s64(128) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64((thread / 2)) * ((tv::s64(N) * 3) / 4) + tv::s64((thread % 2)) * 48);
-        const tv::u32 target_at_ = w_2 + tv::s32(2) * 7168 + (thread / 2) * 112 + (thread % 2) * 48;
+        const tv::u32 index0_ = tv::u32(128) + thread / 2;
+        auto* const source_at_ = w + ((tv::s64(128) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64(thread / 2) * ((tv::s64(N) * 3) / 4) + tv::s64(thread % 2) * 48);
+        const tv::u32 target_at_ = w_2 + tv::s32(2) * 7168 + thread / 2 * 112 + thread % 2 * 48;
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -137,8 +137,8 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     }
     {
         const tv::u32 index0_ = tv::u32(1);
-        auto* const source_at_ = scale + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + tv::s32(2) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + tv::s32(2) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -177,10 +177,10 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
         #line 30 "examples/matmul.tvm"
         TV_LINE(30);
         {
-            const tv::u32 index1_ = tv::u32(k_2) + (thread % 8) * 8;
-            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+            const tv::u32 index1_ = tv::u32(k_2) + thread % 8 * 8;
+            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
             const tv::u32 target_at_ = a + tv::s32(t_4) * 2048;
-            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
                 tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -190,9 +190,9 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
         #line 31 "examples/matmul.tvm"
         TV_LINE(31);
         {
-            const tv::u32 index0_ = tv::u32(k_2) + (thread / 2);
-            auto* const source_at_ = w + ((tv::s64(k_2) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64((thread / 2)) * ((tv::s64(N) * 3) / 4) + tv::s64((thread % 2)) * 48);
-            const tv::u32 target_at_ = w_2 + tv::s32(t_4) * 7168 + (thread / 2) * 112 + (thread % 2) * 48;
+            const tv::u32 index0_ = tv::u32(k_2) + thread / 2;
+            auto* const source_at_ = w + ((tv::s64(k_2) * (tv::s64(N) * 6) + tv::s64(n) * 6) / 8 + tv::s64(thread / 2) * ((tv::s64(N) * 3) / 4) + tv::s64(thread % 2) * 48);
+            const tv::u32 target_at_ = w_2 + tv::s32(t_4) * 7168 + thread / 2 * 112 + thread % 2 * 48;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
                 tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -202,8 +202,8 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
         }
         {
             const tv::u32 index0_ = tv::u32(t_6);
-            auto* const source_at_ = scale + (tv::s64(t_6) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-            const tv::u32 target_at_ = scale_2 + tv::s32(t_4) * 256 + (thread % 16) * 16;
+            auto* const source_at_ = scale + (tv::s64(t_6) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+            const tv::u32 target_at_ = scale_2 + tv::s32(t_4) * 256 + thread % 16 * 16;
             if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
                 tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -221,7 +221,7 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 * 4;
             const tv::u32 matrix_ = lane / 8 % 4;
             const tv::u32 at_ = a + tv::s32(t_5) * 2048;
-            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (row_ / 4 % 8) * 128 + (row_ % 4) * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
+            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(row_ / 4 % 8 * 128 + row_ % 4 * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++)
                 tv::ldmatrix_x4(a_2 + i_ * 4, at_ + (from_ ^ (i_ * 32)));
         }
@@ -230,10 +230,10 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
         TV_LINE(31);
         tv::u32 t_7[12] = {};
         {
-            const tv::u32 from_ = tv::s32(t_5) * 57344 + (thread % 4) * 1792 + (thread / 32) * 192 + (thread / 4 % 8) * 6;
+            const tv::u32 from_ = tv::s32(t_5) * 57344 + thread % 4 * 1792 + thread / 32 * 192 + thread / 4 % 8 * 6;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 64; i_++) {
                 tv::u32 words_[1] = {};
-                words_[0] = tv::u32(tv::load_bits_shared<6>(w_2, from_ + (i_ % 2 * 896 + i_ / 2 % 8 * 7168 + i_ / 16 * 48)));
+                words_[0] = tv::u32(tv::load_bits_shared<6>(w_2, from_ + i_ % 2 * 896 + i_ / 2 % 8 * 7168 + i_ / 16 * 48));
                 tv::put<6>(t_7, i_, tv::get<6>(words_, 0));
             }
         }
@@ -244,7 +244,7 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
         {
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 / 2;
             const tv::u32 matrix_ = lane / 8 % 2;
-            const tv::u32 at_ = scale_2 + tv::s32(t_5) * 256 + (row_ / 32) * 64 + (row_ / 4 % 8) * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
+            const tv::u32 at_ = scale_2 + tv::s32(t_5) * 256 + row_ / 32 * 64 + row_ / 4 % 8 * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++)
                 tv::ldmatrix_x2_trans(t_10 + i_ * 2, at_);
         }
@@ -274,9 +274,9 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     tv::u32 t_11[8] = {};
     tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, 16>(t_11, acc_2);
     {
-        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 4 % 8)) * (tv::s64(N) * 2) + tv::s64((thread / 32)) * 64 + tv::s64((thread % 4)) * 4);
+        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
-            tv::store_global_u32(at_ + tv::s64((i_ % 2 * 8)) * (tv::s64(N) * 2) + (i_ / 2 * 16), (t_11 + i_)[0]);
+            tv::store_global_u32(at_ + tv::s64(i_ % 2 * 8) * (tv::s64(N) * 2) + i_ / 2 * 16, (t_11 + i_)[0]);
         }
     }
 }

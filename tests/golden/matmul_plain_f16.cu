@@ -26,15 +26,15 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     // 13: b = cast(load(w[k :+ BK, n :+ BN]), A)
     #line 13 "examples/matmul.tvm"
     TV_LINE(13);
-    const tv::u32 w_2 = shared + 0u;
+    const tv::u32 w_2 = shared;
     // 12: a = load(x[m :+ BM, k :+ BK])
     #line 12 "examples/matmul.tvm"
     TV_LINE(12);
     {
-        const tv::u32 index1_ = tv::u32(0) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(0) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -44,13 +44,13 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 13 "examples/matmul.tvm"
     TV_LINE(13);
     {
-        const tv::u32 index0_ = tv::u32(0) + (thread / 16);
-        auto* const source_at_ = w + (tv::s64(n) * 2 + tv::s64((thread / 16)) * (tv::s64(N) * 2) + tv::s64((thread % 16)) * 16);
+        const tv::u32 index0_ = tv::u32(0) + thread / 16;
+        auto* const source_at_ = w + (tv::s64(n) * 2 + tv::s64(thread / 16) * (tv::s64(N) * 2) + tv::s64(thread % 16) * 16);
         const tv::u32 target_at_ = w_2;
-        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(0 + (thread / 16) * 256 + (thread % 16) * 16));
+        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(thread / 16 * 256 + thread % 16 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
             const tv::u32 bytes_ = index0_ + i_ * 8 < tv::u32(K) ? 16 : 0;
-            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64((i_ * 8)) * (tv::s64(N) * 2), bytes_);
+            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64(i_ * 8) * (tv::s64(N) * 2), bytes_);
         }
     }
     // 11: for k in range(0, K, BK, stages=STAGES):
@@ -61,10 +61,10 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 12 "examples/matmul.tvm"
     TV_LINE(12);
     {
-        const tv::u32 index1_ = tv::u32(64) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(64) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(1) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -74,13 +74,13 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 13 "examples/matmul.tvm"
     TV_LINE(13);
     {
-        const tv::u32 index0_ = tv::u32(64) + (thread / 16);
-        auto* const source_at_ = w + (tv::s64(64) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 16)) * (tv::s64(N) * 2) + tv::s64((thread % 16)) * 16);
+        const tv::u32 index0_ = tv::u32(64) + thread / 16;
+        auto* const source_at_ = w + (tv::s64(64) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 16) * (tv::s64(N) * 2) + tv::s64(thread % 16) * 16);
         const tv::u32 target_at_ = w_2 + tv::s32(1) * 16384;
-        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(0 + (thread / 16) * 256 + (thread % 16) * 16));
+        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(thread / 16 * 256 + thread % 16 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
             const tv::u32 bytes_ = index0_ + i_ * 8 < tv::u32(K) ? 16 : 0;
-            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64((i_ * 8)) * (tv::s64(N) * 2), bytes_);
+            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64(i_ * 8) * (tv::s64(N) * 2), bytes_);
         }
     }
     // 11: for k in range(0, K, BK, stages=STAGES):
@@ -91,10 +91,10 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 12 "examples/matmul.tvm"
     TV_LINE(12);
     {
-        const tv::u32 index1_ = tv::u32(128) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(128) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(2) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -104,13 +104,13 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 13 "examples/matmul.tvm"
     TV_LINE(13);
     {
-        const tv::u32 index0_ = tv::u32(128) + (thread / 16);
-        auto* const source_at_ = w + (tv::s64(128) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 16)) * (tv::s64(N) * 2) + tv::s64((thread % 16)) * 16);
+        const tv::u32 index0_ = tv::u32(128) + thread / 16;
+        auto* const source_at_ = w + (tv::s64(128) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 16) * (tv::s64(N) * 2) + tv::s64(thread % 16) * 16);
         const tv::u32 target_at_ = w_2 + tv::s32(2) * 16384;
-        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(0 + (thread / 16) * 256 + (thread % 16) * 16));
+        const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(thread / 16 * 256 + thread % 16 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
             const tv::u32 bytes_ = index0_ + i_ * 8 < tv::u32(K) ? 16 : 0;
-            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64((i_ * 8)) * (tv::s64(N) * 2), bytes_);
+            tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64(i_ * 8) * (tv::s64(N) * 2), bytes_);
         }
     }
     // 11: for k in range(0, K, BK, stages=STAGES):
@@ -139,10 +139,10 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
         #line 12 "examples/matmul.tvm"
         TV_LINE(12);
         {
-            const tv::u32 index1_ = tv::u32(k_2) + (thread % 8) * 8;
-            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+            const tv::u32 index1_ = tv::u32(k_2) + thread % 8 * 8;
+            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
             const tv::u32 target_at_ = a + tv::s32(t_4) * 2048;
-            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
                 tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -152,13 +152,13 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
         #line 13 "examples/matmul.tvm"
         TV_LINE(13);
         {
-            const tv::u32 index0_ = tv::u32(k_2) + (thread / 16);
-            auto* const source_at_ = w + (tv::s64(k_2) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 16)) * (tv::s64(N) * 2) + tv::s64((thread % 16)) * 16);
+            const tv::u32 index0_ = tv::u32(k_2) + thread / 16;
+            auto* const source_at_ = w + (tv::s64(k_2) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 16) * (tv::s64(N) * 2) + tv::s64(thread % 16) * 16);
             const tv::u32 target_at_ = w_2 + tv::s32(t_4) * 16384;
-            const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(0 + (thread / 16) * 256 + (thread % 16) * 16));
+            const tv::u32 target_from_ = tv::flipped<1792, 4>(tv::u32(thread / 16 * 256 + thread % 16 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
                 const tv::u32 bytes_ = index0_ + i_ * 8 < tv::u32(K) ? 16 : 0;
-                tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64((i_ * 8)) * (tv::s64(N) * 2), bytes_);
+                tv::cp_async<16>(target_at_ + target_from_ + (i_ * 2048), source_at_ + tv::s64(i_ * 8) * (tv::s64(N) * 2), bytes_);
             }
         }
         // 11: for k in range(0, K, BK, stages=STAGES):
@@ -173,7 +173,7 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 * 4;
             const tv::u32 matrix_ = lane / 8 % 4;
             const tv::u32 at_ = a + tv::s32(t_5) * 2048;
-            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (row_ / 4 % 8) * 128 + (row_ % 4) * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
+            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(row_ / 4 % 8 * 128 + row_ % 4 * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++)
                 tv::ldmatrix_x4(a_2 + i_ * 4, at_ + (from_ ^ (i_ * 32)));
         }
@@ -185,7 +185,7 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 / 2;
             const tv::u32 matrix_ = lane / 8 % 4;
             const tv::u32 at_ = w_2 + tv::s32(t_5) * 16384;
-            const tv::u32 from_ = tv::flipped<1792, 4>(tv::u32(0 + (row_ % 4) * 512 + (row_ / 32) * 64 + (row_ / 4 % 8) * 2 + matrix_ % 2 * 2048 + matrix_ / 2 * 4096 + lane % 2 * 256));
+            const tv::u32 from_ = tv::flipped<1792, 4>(tv::u32(row_ % 4 * 512 + row_ / 32 * 64 + row_ / 4 % 8 * 2 + matrix_ % 2 * 2048 + matrix_ / 2 * 4096 + lane % 2 * 256));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++)
                 tv::ldmatrix_x4_trans(t_6 + i_ * 4, at_ + (from_ ^ (i_ / 2 * 16)) + (i_ % 2 * 8192));
         }
@@ -215,9 +215,9 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     tv::u32 t_7[8] = {};
     tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_7, acc_2);
     {
-        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 4 % 8)) * (tv::s64(N) * 2) + tv::s64((thread / 32)) * 64 + tv::s64((thread % 4)) * 4);
+        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
-            tv::store_global_u32(at_ + tv::s64((i_ % 2 * 8)) * (tv::s64(N) * 2) + (i_ / 2 * 16), (t_7 + i_)[0]);
+            tv::store_global_u32(at_ + tv::s64(i_ % 2 * 8) * (tv::s64(N) * 2) + i_ / 2 * 16, (t_7 + i_)[0]);
         }
     }
 }

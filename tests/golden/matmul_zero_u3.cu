@@ -31,7 +31,7 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     // 47: codes = load(w[k :+ BK, n :+ BN])
     #line 47 "examples/matmul.tvm"
     TV_LINE(47);
-    const tv::u32 codes = shared + 0u;
+    const tv::u32 codes = shared;
     // 48: b = dequantize(codes, load(scale[g :+ 1, n :+ BN]), load(zero[g :+ 1, n :+ BN]))
     #line 48 "examples/matmul.tvm"
     TV_LINE(48);
@@ -41,10 +41,10 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 45 "examples/matmul.tvm"
     TV_LINE(45);
     {
-        const tv::u32 index1_ = tv::u32(0) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(0) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -54,9 +54,9 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 47 "examples/matmul.tvm"
     TV_LINE(47);
     {
-        const tv::u32 index0_ = tv::u32(0) + (thread % 64);
-        auto* const source_at_ = w + ((tv::s64(n) * 3) / 8 + tv::s64((thread % 64)) * ((tv::s64(N) * 3) / 8));
-        const tv::u32 target_at_ = codes + (thread % 64) * 48;
+        const tv::u32 index0_ = tv::u32(0) + thread % 64;
+        auto* const source_at_ = w + ((tv::s64(n) * 3) / 8 + tv::s64(thread % 64) * ((tv::s64(N) * 3) / 8));
+        const tv::u32 target_at_ = codes + thread % 64 * 48;
         if (thread / 64 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -69,8 +69,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     TV_LINE(48);
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -78,8 +78,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     }
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = zero + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = zero_2 + (thread % 16) * 16;
+        auto* const source_at_ = zero + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = zero_2 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -93,10 +93,10 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 45 "examples/matmul.tvm"
     TV_LINE(45);
     {
-        const tv::u32 index1_ = tv::u32(64) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(64) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(64) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(1) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -106,9 +106,9 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 47 "examples/matmul.tvm"
     TV_LINE(47);
     {
-        const tv::u32 index0_ = tv::u32(64) + (thread % 64);
-        auto* const source_at_ = w + ((tv::s64(64) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64((thread % 64)) * ((tv::s64(N) * 3) / 8));
-        const tv::u32 target_at_ = codes + tv::s32(1) * 3072 + (thread % 64) * 48;
+        const tv::u32 index0_ = tv::u32(64) + thread % 64;
+        auto* const source_at_ = w + ((tv::s64(64) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64(thread % 64) * ((tv::s64(N) * 3) / 8));
+        const tv::u32 target_at_ = codes + tv::s32(1) * 3072 + thread % 64 * 48;
         if (thread / 64 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -121,8 +121,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     TV_LINE(48);
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + tv::s32(1) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + tv::s32(1) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -130,8 +130,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     }
     {
         const tv::u32 index0_ = tv::u32(0);
-        auto* const source_at_ = zero + (tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = zero_2 + tv::s32(1) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = zero + (tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = zero_2 + tv::s32(1) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -145,10 +145,10 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 45 "examples/matmul.tvm"
     TV_LINE(45);
     {
-        const tv::u32 index1_ = tv::u32(128) + (thread % 8) * 8;
-        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+        const tv::u32 index1_ = tv::u32(128) + thread % 8 * 8;
+        auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(128) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
         const tv::u32 target_at_ = a + tv::s32(2) * 2048;
-        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+        const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -158,9 +158,9 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 47 "examples/matmul.tvm"
     TV_LINE(47);
     {
-        const tv::u32 index0_ = tv::u32(128) + (thread % 64);
-        auto* const source_at_ = w + ((tv::s64(128) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64((thread % 64)) * ((tv::s64(N) * 3) / 8));
-        const tv::u32 target_at_ = codes + tv::s32(2) * 3072 + (thread % 64) * 48;
+        const tv::u32 index0_ = tv::u32(128) + thread % 64;
+        auto* const source_at_ = w + ((tv::s64(128) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64(thread % 64) * ((tv::s64(N) * 3) / 8));
+        const tv::u32 target_at_ = codes + tv::s32(2) * 3072 + thread % 64 * 48;
         if (thread / 64 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -173,8 +173,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     TV_LINE(48);
     {
         const tv::u32 index0_ = tv::u32(1);
-        auto* const source_at_ = scale + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = scale_2 + tv::s32(2) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = scale + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = scale_2 + tv::s32(2) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -182,8 +182,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     }
     {
         const tv::u32 index0_ = tv::u32(1);
-        auto* const source_at_ = zero + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-        const tv::u32 target_at_ = zero_2 + tv::s32(2) * 256 + (thread % 16) * 16;
+        auto* const source_at_ = zero + (tv::s64(1) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+        const tv::u32 target_at_ = zero_2 + tv::s32(2) * 256 + thread % 16 * 16;
         if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
             tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -222,10 +222,10 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         #line 45 "examples/matmul.tvm"
         TV_LINE(45);
         {
-            const tv::u32 index1_ = tv::u32(k_2) + (thread % 8) * 8;
-            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64((thread / 8)) * (tv::s64(K) * 2) + tv::s64((thread % 8)) * 16);
+            const tv::u32 index1_ = tv::u32(k_2) + thread % 8 * 8;
+            auto* const source_at_ = x + (tv::s64(m) * (tv::s64(K) * 2) + tv::s64(k_2) * 2 + tv::s64(thread / 8) * (tv::s64(K) * 2) + tv::s64(thread % 8) * 16);
             const tv::u32 target_at_ = a + tv::s32(t_4) * 2048;
-            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(0 + (thread / 8) * 128 + (thread % 8) * 16));
+            const tv::u32 target_from_ = tv::flipped<896, 3>(tv::u32(thread / 8 * 128 + thread % 8 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index1_ < tv::u32(K) ? 16 : 0;
                 tv::cp_async<16>(target_at_ + target_from_, source_at_, bytes_);
@@ -235,9 +235,9 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         #line 47 "examples/matmul.tvm"
         TV_LINE(47);
         {
-            const tv::u32 index0_ = tv::u32(k_2) + (thread % 64);
-            auto* const source_at_ = w + ((tv::s64(k_2) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64((thread % 64)) * ((tv::s64(N) * 3) / 8));
-            const tv::u32 target_at_ = codes + tv::s32(t_4) * 3072 + (thread % 64) * 48;
+            const tv::u32 index0_ = tv::u32(k_2) + thread % 64;
+            auto* const source_at_ = w + ((tv::s64(k_2) * (tv::s64(N) * 3) + tv::s64(n) * 3) / 8 + tv::s64(thread % 64) * ((tv::s64(N) * 3) / 8));
+            const tv::u32 target_at_ = codes + tv::s32(t_4) * 3072 + thread % 64 * 48;
             if (thread / 64 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index0_ < tv::u32(K) ? 16 : 0;
                 tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -250,8 +250,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         TV_LINE(48);
         {
             const tv::u32 index0_ = tv::u32(g);
-            auto* const source_at_ = scale + (tv::s64(g) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-            const tv::u32 target_at_ = scale_2 + tv::s32(t_4) * 256 + (thread % 16) * 16;
+            auto* const source_at_ = scale + (tv::s64(g) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+            const tv::u32 target_at_ = scale_2 + tv::s32(t_4) * 256 + thread % 16 * 16;
             if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
                 tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -259,8 +259,8 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         }
         {
             const tv::u32 index0_ = tv::u32(g);
-            auto* const source_at_ = zero + (tv::s64(g) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread % 16)) * 16);
-            const tv::u32 target_at_ = zero_2 + tv::s32(t_4) * 256 + (thread % 16) * 16;
+            auto* const source_at_ = zero + (tv::s64(g) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread % 16) * 16);
+            const tv::u32 target_at_ = zero_2 + tv::s32(t_4) * 256 + thread % 16 * 16;
             if (thread / 16 == 0) TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const tv::u32 bytes_ = index0_ < tv::u32(tv::cdiv(K, 128)) ? 16 : 0;
                 tv::cp_async<16>(target_at_, source_at_, bytes_);
@@ -278,7 +278,7 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 * 4;
             const tv::u32 matrix_ = lane / 8 % 4;
             const tv::u32 at_ = a + tv::s32(t_5) * 2048;
-            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(0 + (row_ / 4 % 8) * 128 + (row_ % 4) * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
+            const tv::u32 from_ = tv::flipped<896, 3>(tv::u32(row_ / 4 % 8 * 128 + row_ % 4 * 4 + matrix_ % 2 * 1024 + matrix_ / 2 * 16));
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++)
                 tv::ldmatrix_x4(a_2 + i_ * 4, at_ + (from_ ^ (i_ * 32)));
         }
@@ -291,10 +291,10 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         TV_LINE(47);
         tv::u32 codes_2[6] = {};
         {
-            const tv::u32 from_ = tv::s32(t_5) * 24576 + (thread % 4) * 768 + (thread / 32) * 96 + (thread / 4 % 8) * 3;
+            const tv::u32 from_ = tv::s32(t_5) * 24576 + thread % 4 * 768 + thread / 32 * 96 + thread / 4 % 8 * 3;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 64; i_++) {
                 tv::u32 words_[1] = {};
-                words_[0] = tv::u32(tv::load_bits_shared<3>(codes, from_ + (i_ % 2 * 384 + i_ / 2 % 8 * 3072 + i_ / 16 * 24)));
+                words_[0] = tv::u32(tv::load_bits_shared<3>(codes, from_ + i_ % 2 * 384 + i_ / 2 % 8 * 3072 + i_ / 16 * 24));
                 tv::put<3>(codes_2, i_, tv::get<3>(words_, 0));
             }
         }
@@ -305,7 +305,7 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         {
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 / 2;
             const tv::u32 matrix_ = lane / 8 % 2;
-            const tv::u32 at_ = scale_2 + tv::s32(t_5) * 256 + (row_ / 32) * 64 + (row_ / 4 % 8) * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
+            const tv::u32 at_ = scale_2 + tv::s32(t_5) * 256 + row_ / 32 * 64 + row_ / 4 % 8 * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++)
                 tv::ldmatrix_x2_trans(t_6 + i_ * 2, at_);
         }
@@ -313,7 +313,7 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
         {
             const tv::u32 row_ = thread / 32 * 32 + lane % 8 / 2;
             const tv::u32 matrix_ = lane / 8 % 2;
-            const tv::u32 at_ = zero_2 + tv::s32(t_5) * 256 + (row_ / 32) * 64 + (row_ / 4 % 8) * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
+            const tv::u32 at_ = zero_2 + tv::s32(t_5) * 256 + row_ / 32 * 64 + row_ / 4 % 8 * 2 + matrix_ % 2 * 32 + lane % 2 * 16;
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++)
                 tv::ldmatrix_x2_trans(t_7 + i_ * 2, at_);
         }
@@ -345,9 +345,9 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     tv::u32 t_8[8] = {};
     tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_8, acc_2);
     {
-        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 4 % 8)) * (tv::s64(N) * 2) + tv::s64((thread / 32)) * 64 + tv::s64((thread % 4)) * 4);
+        auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {
-            tv::store_global_u32(at_ + tv::s64((i_ % 2 * 8)) * (tv::s64(N) * 2) + (i_ / 2 * 16), (t_8 + i_)[0]);
+            tv::store_global_u32(at_ + tv::s64(i_ % 2 * 8) * (tv::s64(N) * 2) + i_ / 2 * 16, (t_8 + i_)[0]);
         }
     }
 }

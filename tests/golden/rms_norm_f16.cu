@@ -19,8 +19,8 @@ TV_KERNEL(rms_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         TV_LINE(32);
         tv::u32 t[2] = {};
         {
-            const tv::u32 index1_ = tv::u32(n) + (thread) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread)) * 8);
+            const tv::u32 index1_ = tv::u32(n) + thread * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread) * 8);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::load_global_u32x2<tv::READ_ONLY>(t, at_, inside_);
@@ -79,8 +79,8 @@ TV_KERNEL(rms_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         TV_LINE(36);
         tv::u32 t_7[2] = {};
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64((thread)) * 8);
+            const tv::u32 index1_ = tv::u32(n_2) + thread * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread) * 8);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::load_global_u32x2<tv::READ_ONLY>(t_7, at_, inside_);
@@ -92,8 +92,8 @@ TV_KERNEL(rms_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         TV_UNROLL for (int i_ = 0; i_ < 4; i_++) t_9[i_] = tv::mul(t_8[i_], scale);
         tv::u32 t_10[2] = {};
         {
-            const tv::u32 index0_ = tv::u32(n_2) + (thread) * 4;
-            auto* const at_ = weight + (tv::s64(n_2) * 2 + tv::s64((thread)) * 8);
+            const tv::u32 index0_ = tv::u32(n_2) + thread * 4;
+            auto* const at_ = weight + (tv::s64(n_2) * 2 + tv::s64(thread) * 8);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index0_ < tv::u32(N);
                 tv::load_global_u32x2<tv::READ_ONLY>(t_10, at_, inside_);
@@ -109,8 +109,8 @@ TV_KERNEL(rms_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         tv::u32 t_12[2] = {};
         tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 4>(t_12, tile_2);
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread) * 4;
-            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64((thread)) * 8);
+            const tv::u32 index1_ = tv::u32(n_2) + thread * 4;
+            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread) * 8);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::store_global_u32x2(at_, t_12, inside_);

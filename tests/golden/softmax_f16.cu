@@ -32,8 +32,8 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         TV_LINE(10);
         tv::u32 t_2[4] = {};
         {
-            const tv::u32 index1_ = tv::u32(n) + (thread % 32) * 8;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64((thread / 32)) * (tv::s64(N) * 2) + tv::s64((thread % 32)) * 16);
+            const tv::u32 index1_ = tv::u32(n) + thread % 32 * 8;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 32) * (tv::s64(N) * 2) + tv::s64(thread % 32) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
@@ -112,8 +112,8 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         TV_LINE(15);
         tv::u32 t_13[4] = {};
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread % 32) * 8;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64((thread / 32)) * (tv::s64(N) * 2) + tv::s64((thread % 32)) * 16);
+            const tv::u32 index1_ = tv::u32(n_2) + thread % 32 * 8;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread / 32) * (tv::s64(N) * 2) + tv::s64(thread % 32) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::load_global_u32x4<tv::READ_ONLY>(t_13, at_, inside_);
@@ -133,8 +133,8 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         tv::u32 t_17[4] = {};
         tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_17, t_16);
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread % 32) * 8;
-            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64((thread / 32)) * (tv::s64(N) * 2) + tv::s64((thread % 32)) * 16);
+            const tv::u32 index1_ = tv::u32(n_2) + thread % 32 * 8;
+            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread / 32) * (tv::s64(N) * 2) + tv::s64(thread % 32) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::store_global_u32x4(at_, t_17, inside_);

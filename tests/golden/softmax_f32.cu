@@ -32,12 +32,12 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         TV_LINE(10);
         float t_2[8];
         {
-            const tv::u32 index1_ = tv::u32(n) + (thread % 64) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n) * 4 + tv::s64((thread / 64)) * (tv::s64(N) * 4) + tv::s64((thread % 64)) * 16);
+            const tv::u32 index1_ = tv::u32(n) + thread % 64 * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n) * 4 + tv::s64(thread / 64) * (tv::s64(N) * 4) + tv::s64(thread % 64) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
-                tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + tv::s64((i_ * 2)) * (tv::s64(N) * 4), inside_);
+                tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + tv::s64(i_ * 2) * (tv::s64(N) * 4), inside_);
                 TV_UNROLL for (int j_ = 0; j_ < 4; j_++) t_2[(i_ * 4 + j_)] = inside_ ? float(tv::as_f32(words_[j_])) : tv::as_f32(0xff800000u);
             }
         }
@@ -138,12 +138,12 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         TV_LINE(15);
         float t_13[8];
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread % 64) * 4;
-            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64((thread / 64)) * (tv::s64(N) * 4) + tv::s64((thread % 64)) * 16);
+            const tv::u32 index1_ = tv::u32(n_2) + thread % 64 * 4;
+            auto* const at_ = x + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64(thread / 64) * (tv::s64(N) * 4) + tv::s64(thread % 64) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
-                tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + tv::s64((i_ * 2)) * (tv::s64(N) * 4), inside_);
+                tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + tv::s64(i_ * 2) * (tv::s64(N) * 4), inside_);
                 TV_UNROLL for (int j_ = 0; j_ < 4; j_++) t_13[(i_ * 4 + j_)] = tv::as_f32(words_[j_]);
             }
         }
@@ -161,13 +161,13 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         float t_17[8];
         TV_UNROLL for (int i_ = 0; i_ < 8; i_++) t_17[i_] = tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(t_16[i_]);
         {
-            const tv::u32 index1_ = tv::u32(n_2) + (thread % 64) * 4;
-            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64((thread / 64)) * (tv::s64(N) * 4) + tv::s64((thread % 64)) * 16);
+            const tv::u32 index1_ = tv::u32(n_2) + thread % 64 * 4;
+            auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 4) + tv::s64(n_2) * 4 + tv::s64(thread / 64) * (tv::s64(N) * 4) + tv::s64(thread % 64) * 16);
             TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
                 const bool inside_ = index1_ < tv::u32(N);
                 tv::u32 words_[4] = {};
                 TV_UNROLL for (int j_ = 0; j_ < 4; j_++) words_[j_] = tv::as_u32(t_17[(i_ * 4 + j_)]);
-                tv::store_global_u32x4(at_ + tv::s64((i_ * 2)) * (tv::s64(N) * 4), words_, inside_);
+                tv::store_global_u32x4(at_ + tv::s64(i_ * 2) * (tv::s64(N) * 4), words_, inside_);
             }
         }
     }

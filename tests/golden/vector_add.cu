@@ -14,36 +14,36 @@ TV_KERNEL(vector_add_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __
     TV_LINE(6);
     float t_2[8];
     {
-        const tv::u32 index0_ = tv::u32(i) + (thread) * 4;
-        auto* const at_ = x + (tv::s64(i) * 4 + tv::s64((thread)) * 16);
+        const tv::u32 index0_ = tv::u32(i) + thread * 4;
+        auto* const at_ = x + (tv::s64(i) * 4 + tv::s64(thread) * 16);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
             const bool inside_ = index0_ + i_ * 512 < tv::u32(N);
             tv::u32 words_[4] = {};
-            tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + (i_ * 2048), inside_);
+            tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + i_ * 2048, inside_);
             TV_UNROLL for (int j_ = 0; j_ < 4; j_++) t_2[(i_ * 4 + j_)] = tv::as_f32(words_[j_]);
         }
     }
     float t_3[8];
     {
-        const tv::u32 index0_ = tv::u32(i) + (thread) * 4;
-        auto* const at_ = y + (tv::s64(i) * 4 + tv::s64((thread)) * 16);
+        const tv::u32 index0_ = tv::u32(i) + thread * 4;
+        auto* const at_ = y + (tv::s64(i) * 4 + tv::s64(thread) * 16);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
             const bool inside_ = index0_ + i_ * 512 < tv::u32(N);
             tv::u32 words_[4] = {};
-            tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + (i_ * 2048), inside_);
+            tv::load_global_u32x4<tv::READ_ONLY>(words_, at_ + i_ * 2048, inside_);
             TV_UNROLL for (int j_ = 0; j_ < 4; j_++) t_3[(i_ * 4 + j_)] = tv::as_f32(words_[j_]);
         }
     }
     float t_4[8];
     TV_UNROLL for (int i_ = 0; i_ < 8; i_++) t_4[i_] = tv::add(t_2[i_], t_3[i_]);
     {
-        const tv::u32 index0_ = tv::u32(i) + (thread) * 4;
-        auto* const at_ = z + (tv::s64(i) * 4 + tv::s64((thread)) * 16);
+        const tv::u32 index0_ = tv::u32(i) + thread * 4;
+        auto* const at_ = z + (tv::s64(i) * 4 + tv::s64(thread) * 16);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 2; i_++) {
             const bool inside_ = index0_ + i_ * 512 < tv::u32(N);
             tv::u32 words_[4] = {};
             TV_UNROLL for (int j_ = 0; j_ < 4; j_++) words_[j_] = tv::as_u32(t_4[(i_ * 4 + j_)]);
-            tv::store_global_u32x4(at_ + (i_ * 2048), words_, inside_);
+            tv::store_global_u32x4(at_ + i_ * 2048, words_, inside_);
         }
     }
 }
