@@ -136,8 +136,8 @@ class HyperbolicTangent(_Function):
 
 @instruction("erf")
 class ErrorFunction(_Function):
-    """``erf(x)``: the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, within 2 units in the last
-    place; 1 or -1 for an infinity. GELU is ``0.5 * x * (1 + erf(x * 0.70710678))``. Reference: C ``erf``."""
+    """``erf(x)``: the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x, within 2 units in the
+    last place; 1 or -1 for an infinity. GELU is ``0.5 * x * (1 + erf(x * 0.70710678))``. Reference: C ``erf``."""
 
     @staticmethod
     def function(x: Array) -> Array:
