@@ -21,7 +21,7 @@ def codes(name: str, shape: tuple[int, ...], seed: int = 0) -> NDArray[Any]:
     """Codes of a format at random."""
     kind = dtype(name)
     random = np.random.default_rng([seed, kind.bits, *shape])
-    return random.integers(0, 2**kind.bits, shape, np.uint64).astype(kind.storage)
+    return random.integers(0, len(kind.table) or 2**kind.bits, shape, np.uint64).astype(kind.storage)
 
 
 def _arguments(made: Kernel, sizes: dict[str, int], scalars: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -4,9 +4,8 @@
 namespace tv {
 namespace host {
 
-template <class T, class Place, class Change>
-static inline T atomic(Place p, Change change) {
-    u8* at = atomic_place(p, sizeof(T));
+template <class T, class Change>
+static inline T changed(u8* at, Change change) {
     if (!at) return T(0);
     T old;
     __builtin_memcpy(&old, at, sizeof old);
@@ -14,6 +13,10 @@ static inline T atomic(Place p, Change change) {
     if (__builtin_memcmp(&made, &old, sizeof old)) changes++;
     __builtin_memcpy(at, &made, sizeof made);
     return old;
+}
+template <class T, class Place, class Change>
+static inline T atomic(Place p, Change change) {
+    return changed<T>(atomic_place(p, sizeof(T)), change);
 }
 
 }  // namespace host
@@ -73,7 +76,7 @@ static inline u32 atomic_add_f16x2(void* p, u32 v) {
     return host::atomic<u32>(p, [=](u32 x) { return add_f16x2(x, v); });
 }
 
-// Changes the BITS bits, 8 or 16, at a place; gives the old ones.
+// Changes some of the BITS bits, 8 or 16, at a place; gives the old ones. Those that stay may never have been written.
 template <u32 BITS, class Change>
 static inline u32 atomic_change(void* p, Change change) {
     if constexpr (BITS == 8) return host::atomic<u8>(p, change);
@@ -81,8 +84,8 @@ static inline u32 atomic_change(void* p, Change change) {
 }
 template <u32 BITS, class Change>
 static inline u32 atomic_shared_change(u32 address, Change change) {
-    if constexpr (BITS == 8) return host::atomic<u8>(address, change);
-    else return host::atomic<u16>(address, change);
+    if constexpr (BITS == 8) return host::changed<u8>(host::place_of_bits(address, 1), change);
+    else return host::changed<u16>(host::place_of_bits(address, 2), change);
 }
 
 static inline u32 load_acquire_u32(const void* p) { return host::read_flag(p); }

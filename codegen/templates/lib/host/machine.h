@@ -31,6 +31,7 @@ void store_global(void* pointer, const void* value, bool active);
 // Where 1 to 8 bytes lie that an atomic is about to change, or null, and a finding, where it may not.
 u8* atomic_place(void* pointer, u32 bytes);
 u8* atomic_place(u32 address, u32 bytes);
+u8* place_of_bits(u32 address, u32 bytes);
 // Lets others go on if a thread reads a value again that it has just read.
 void poll(u64 address, u64 value);
 u32 read_flag(const void* pointer);

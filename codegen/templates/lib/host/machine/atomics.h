@@ -21,7 +21,7 @@ u8* atomic_place(void* pointer, u32 bytes) {
 }
 
 // Atomics do not race with one another, but with other accesses.
-u8* atomic_place(u32 address, u32 bytes) {
+static u8* changed_place(u32 address, u32 bytes, bool reads) {
     request(SHARED | WRITE | bytes, address, true);
     if (!inside_shared(address, bytes, true)) return nullptr;
     Block& block = *me().block;
@@ -29,12 +29,15 @@ u8* atomic_place(u32 address, u32 bytes) {
     const u16 who = u16(self->number);
     for (u32 i = at; i < at + bytes; i++) {
         Record& w = block.wrote[i];
-        if (w.thread != ATOMIC && !before(w, who)) suspicious_read(i, 1, who);
+        if (w.thread != ATOMIC && !before(w, who) && (reads || w.thread != NOBODY)) suspicious_read(i, 1, who);
         if (!before(block.read[i], who)) suspicious_write(i, 1, who, &block.shared[i]);
         w = {block.tick, ATOMIC, u16(self->line)};
     }
     return &block.shared[at];
 }
+u8* atomic_place(u32 address, u32 bytes) { return changed_place(address, bytes, true); }
+// Of some bits of bytes, the others of which stay as they are, whatever that is.
+u8* place_of_bits(u32 address, u32 bytes) { return changed_place(address, bytes, false); }
 
 u32 read_flag(const void* pointer) {
     for (;;) {
