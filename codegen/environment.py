@@ -15,6 +15,8 @@ from tilevm.codegen.indexing import closed_form
 from tilevm.codegen.literals import literal
 from tilevm.codegen.numbers import codebook_words, first_words, pairwise
 from tilevm.codegen.slots import block_slots
+from tilevm.codegen.synthesis.cast import tile_parts
+from tilevm.codegen.synthesis.steps import Given
 
 __all__ = ["environment", "quoted"]
 
@@ -47,5 +49,6 @@ def environment() -> Environment:
     )
     made.filters.update(index=closed_form, expression=expression, literal=literal, quoted=quoted)
     made.filters.update(codebook_words=codebook_words, first_words=first_words, block_slots=block_slots)
-    made.tests["pairwise"] = pairwise
+    made.tests.update(pairwise=pairwise, given=lambda term: isinstance(term, Given))
+    made.globals["cast_parts"] = tile_parts
     return made

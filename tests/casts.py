@@ -10,13 +10,15 @@ import numpy as np
 from kernels import FOLDER
 from numpy.typing import NDArray
 
+from tilevm.arch import arch
 from tilevm.codegen.environment import environment
 from tilevm.dtypes import DType, cast_codes, codebook, dtype
 from tilevm.errors import DTypeError
 from tilevm.runtime.simulator import HostModule, compile_host
 
 Cast = tuple[DType, DType, str, bool]
-Pair = tuple[DType, DType, int]
+Tile = tuple[DType, DType, tuple[int, ...]]
+"""Source, target, and for each number the place of its code."""
 
 
 def narrow_floats() -> list[DType]:
@@ -38,15 +40,17 @@ BOOKS = [dtype("nf4"), dtype("trit"), codebook("test_uneven", (0.1, -3.5, 2.0, 1
 NARROW = [*narrow_floats(), *INTEGERS, *BOOKS]
 
 
-def source(casts: Sequence[Cast], pairs: Sequence[Pair] = ()) -> str:
-    """A kernel `cast_i` for each cast and `pairs_i` for each cast of whole tiles."""
+def source(casts: Sequence[Cast], tiles: Sequence[Tile] = (), target: str = "sm_80") -> str:
+    """A kernel `cast_i` for each cast and `tile_i` for each cast of whole tiles."""
     text = (FOLDER / "casts.cu.j2").read_text(encoding="utf-8")
-    return environment().from_string(text).render(casts=casts, pairs=pairs)
+    return environment().from_string(text).render(casts=casts, tiles=tiles, arch=arch(target))
 
 
-def compiled(casts: Sequence[Cast], pairs: Sequence[Pair] = (), optimisation: str = "-O0") -> HostModule:
+def compiled(
+    casts: Sequence[Cast], tiles: Sequence[Tile] = (), optimisation: str = "-O0", target: str = "sm_80"
+) -> HostModule:
     """The same, for the host; optimised only where running it takes longer than compiling it."""
-    return compile_host(source(casts, pairs), options=(optimisation,))
+    return compile_host(source(casts, tiles, target), options=(optimisation,))
 
 
 def held(each: DType, codes: NDArray[Any]) -> NDArray[np.uint64]:

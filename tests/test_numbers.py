@@ -10,9 +10,7 @@ from casts import BOOKS, NARROW, Cast, compare, compiled
 from kernels import needs_compiler
 from numpy.typing import NDArray
 
-from tilevm.codegen.numbers import pairwise
-from tilevm.dtypes import BF16, F16, F32, F64, ROUNDINGS, DType, cast_codes, dtype
-from tilevm.packing import pack
+from tilevm.dtypes import F16, F32, F64, ROUNDINGS, DType, dtype
 
 pytestmark = needs_compiler
 
@@ -93,29 +91,3 @@ def test_narrow_formats_among_each_other() -> None:
         wide = cast[0].bits > 8
         codes = patterns(cast[0], 200) if wide else np.arange(len(cast[0].table) or 1 << cast[0].bits)
         compare(module, number, cast, codes, bits(len(codes)))
-
-
-def test_two_at_a_time_every_code_beside_every_other() -> None:
-    made = [
-        (source, target, slots)
-        for target in (F16, BF16)
-        for source in NARROW
-        if pairwise(source, target, "nearest_even", False)
-        for slots in ((64, 7) if source.bits in (4, 6) else (40,))
-    ]
-    assert {each.name for each, *_ in made} > {"u4", "i4", "u8", "i8", "u3", "f4e2m1", "f6e3m2", "f8e4m3", "f8e5m2"}
-    module = compiled([], made)
-    for number, (source, target, slots) in enumerate(made):
-        for start in range(0, 1 << source.bits, 128):
-            codes = (start + np.arange(32 * slots).reshape(32, slots) * 5 + np.arange(32)[:, None]) % (1 << source.bits)
-            words = -(-slots * source.bits // 32)
-            stream = np.zeros((32, 4 * words), np.uint8)
-            for thread in range(32):
-                packed = pack(codes[thread].astype(np.uint8), source.bits)
-                stream[thread, : len(packed)] = packed
-            wide = np.zeros((32, (slots + 1) // 2), np.uint32)
-            module.launch(f"pairs_{number}", 1, [stream.view(np.uint32), wide]).check()
-            wanted = target.to_codes(cast_codes(source, target, codes.astype(np.uint8)))
-            got = wide.view(np.uint16)[:, :slots]
-            nan = np.isnan(target.decode(wanted)) & np.isnan(target.decode(got))
-            assert ((got == wanted) | nan).all(), f"{source} to {target}, {slots} slots"

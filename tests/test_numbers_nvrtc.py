@@ -10,7 +10,7 @@ from casts import BOOKS, Cast, source
 
 from tilevm.arch import arch
 from tilevm.codegen.library import device_library
-from tilevm.codegen.numbers import pairwise
+from tilevm.codegen.synthesis.cast import tile_parts
 from tilevm.dtypes import BF16, F16, F32, F64, ROUNDINGS, DType, dtype
 from tilevm.errors import UsageError
 from tilevm.runtime.cubin import disassemble, find_disassembler
@@ -36,8 +36,14 @@ def test_no_cast_takes_local_memory(target: str) -> None:
     wide: list[Cast] = [(F32, each, rounding, True) for each, rounding in product(NARROW, ROUNDINGS)]
     others = [F64, dtype("i64"), dtype("u64"), BF16, dtype("i32"), F16]
     mixed: list[Cast] = [(a, b, "stochastic", False) for a in others for b in others if a is not b]
-    pairs = [(each, to, 32) for each in NARROW for to in (F16, BF16) if pairwise(each, to, "nearest_even", False)]
-    compiled = compile_cuda(device_library() + source([*narrow, *wide, *mixed], pairs), arch(target))
+    order = tuple(range(32))
+    tiles = [
+        (each, to, order)
+        for each in NARROW
+        for to in (F16, BF16)
+        if tile_parts(each, to, order, "nearest_even", False, arch(target))
+    ]
+    compiled = compile_cuda(device_library() + source([*narrow, *wide, *mixed], tiles, target), arch(target))
     taken = {name: (each.stack_bytes, each.spill_store_bytes) for name, each in compiled.resources.items()}
     assert set(taken.values()) == {(0, 0)}, {name: each for name, each in taken.items() if each != (0, 0)}
 
@@ -49,7 +55,7 @@ def test_no_cast_takes_local_memory(target: str) -> None:
 )
 def test_two_narrow_weights_take_few_instructions(name: str, target: DType, most: int) -> None:
     """Of 32 values; what reads, writes, computes addresses or copies registers is not counted."""
-    compiled = compile_cuda(device_library() + source([], [(dtype(name), target, 32)]), arch("sm_80"))
-    code = disassemble(compiled.cubin).partition(".text.pairs_0")[2]
+    compiled = compile_cuda(device_library() + source([], [(dtype(name), target, tuple(range(32)))]), arch("sm_80"))
+    code = disassemble(compiled.cubin).partition(".text.tile_0")[2]
     found = re.findall(r"\*/ +(PRMT|LOP3|SHF|HFMA2|HADD2|HMUL2|FADD|F2F|I2F)\b", code)
     assert 32 <= len(found) <= most, sorted(found)

@@ -155,7 +155,33 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
             }
         }
         float t_11[64];
-        TV_UNROLL for (int i_ = 0; i_ < 64; i_++) t_11[i_] = tv::cast<tv::Integer<4, true>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<4>(t_10, i_));
+        TV_UNROLL for (int part_ = 0; part_ < 8; part_++) {
+            const tv::u32 step0_ = t_10[part_] >> 20;
+            const tv::u32 step1_ = tv::lop3<0x6A>(t_10[part_], 0xfu, 0x4b000008u);
+            const tv::u32 step2_ = tv::as_u32(tv::sub(tv::as_f32(step1_), tv::as_f32(0x4b000008u)));
+            const tv::u32 step3_ = tv::lop3<0x6A>(t_10[part_], 0xf0u, 0x4b000080u);
+            const tv::u32 step4_ = tv::as_u32(tv::fma(tv::as_f32(step3_), tv::as_f32(0x3d800000u), tv::as_f32(0xc9000080u)));
+            const tv::u32 step5_ = tv::lop3<0x6A>(t_10[part_], 0xf00u, 0x4b000800u);
+            const tv::u32 step6_ = tv::as_u32(tv::fma(tv::as_f32(step5_), tv::as_f32(0x3b800000u), tv::as_f32(0xc7000800u)));
+            const tv::u32 step7_ = tv::lop3<0x6A>(t_10[part_], 0xf000u, 0x4b008000u);
+            const tv::u32 step8_ = tv::as_u32(tv::fma(tv::as_f32(step7_), tv::as_f32(0x39800000u), tv::as_f32(0xc5008000u)));
+            const tv::u32 step9_ = tv::lop3<0x6A>(t_10[part_], 0xf0000u, 0x4b080000u);
+            const tv::u32 step10_ = tv::as_u32(tv::fma(tv::as_f32(step9_), tv::as_f32(0x37800000u), tv::as_f32(0xc3080000u)));
+            const tv::u32 step11_ = tv::lop3<0x6A>(step0_, 0xfu, 0x4b000008u);
+            const tv::u32 step12_ = tv::as_u32(tv::sub(tv::as_f32(step11_), tv::as_f32(0x4b000008u)));
+            const tv::u32 step13_ = tv::lop3<0x6A>(step0_, 0xf0u, 0x4b000080u);
+            const tv::u32 step14_ = tv::as_u32(tv::fma(tv::as_f32(step13_), tv::as_f32(0x3d800000u), tv::as_f32(0xc9000080u)));
+            const tv::u32 step15_ = tv::lop3<0x6A>(step0_, 0xf00u, 0x4b000800u);
+            const tv::u32 step16_ = tv::as_u32(tv::fma(tv::as_f32(step15_), tv::as_f32(0x3b800000u), tv::as_f32(0xc7000800u)));
+            t_11[part_ * 8] = tv::as_f32(step2_);
+            t_11[part_ * 8 + 1] = tv::as_f32(step4_);
+            t_11[part_ * 8 + 2] = tv::as_f32(step6_);
+            t_11[part_ * 8 + 3] = tv::as_f32(step8_);
+            t_11[part_ * 8 + 4] = tv::as_f32(step10_);
+            t_11[part_ * 8 + 5] = tv::as_f32(step12_);
+            t_11[part_ * 8 + 6] = tv::as_f32(step14_);
+            t_11[part_ * 8 + 7] = tv::as_f32(step16_);
+        }
         tv::u32 t_12[1] = {};
         {
             const tv::u32 index1_ = tv::u32(g);
@@ -251,7 +277,33 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
             }
         }
         float t_24[64];
-        TV_UNROLL for (int i_ = 0; i_ < 64; i_++) t_24[i_] = tv::cast<tv::Integer<4, true>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<4>(t_23, i_));
+        TV_UNROLL for (int part_ = 0; part_ < 8; part_++) {
+            const tv::u32 step0_ = t_23[part_] >> 20;
+            const tv::u32 step1_ = tv::lop3<0x6A>(t_23[part_], 0xfu, 0x4b000008u);
+            const tv::u32 step2_ = tv::as_u32(tv::sub(tv::as_f32(step1_), tv::as_f32(0x4b000008u)));
+            const tv::u32 step3_ = tv::lop3<0x6A>(t_23[part_], 0xf0u, 0x4b000080u);
+            const tv::u32 step4_ = tv::as_u32(tv::fma(tv::as_f32(step3_), tv::as_f32(0x3d800000u), tv::as_f32(0xc9000080u)));
+            const tv::u32 step5_ = tv::lop3<0x6A>(t_23[part_], 0xf00u, 0x4b000800u);
+            const tv::u32 step6_ = tv::as_u32(tv::fma(tv::as_f32(step5_), tv::as_f32(0x3b800000u), tv::as_f32(0xc7000800u)));
+            const tv::u32 step7_ = tv::lop3<0x6A>(t_23[part_], 0xf000u, 0x4b008000u);
+            const tv::u32 step8_ = tv::as_u32(tv::fma(tv::as_f32(step7_), tv::as_f32(0x39800000u), tv::as_f32(0xc5008000u)));
+            const tv::u32 step9_ = tv::lop3<0x6A>(t_23[part_], 0xf0000u, 0x4b080000u);
+            const tv::u32 step10_ = tv::as_u32(tv::fma(tv::as_f32(step9_), tv::as_f32(0x37800000u), tv::as_f32(0xc3080000u)));
+            const tv::u32 step11_ = tv::lop3<0x6A>(step0_, 0xfu, 0x4b000008u);
+            const tv::u32 step12_ = tv::as_u32(tv::sub(tv::as_f32(step11_), tv::as_f32(0x4b000008u)));
+            const tv::u32 step13_ = tv::lop3<0x6A>(step0_, 0xf0u, 0x4b000080u);
+            const tv::u32 step14_ = tv::as_u32(tv::fma(tv::as_f32(step13_), tv::as_f32(0x3d800000u), tv::as_f32(0xc9000080u)));
+            const tv::u32 step15_ = tv::lop3<0x6A>(step0_, 0xf00u, 0x4b000800u);
+            const tv::u32 step16_ = tv::as_u32(tv::fma(tv::as_f32(step15_), tv::as_f32(0x3b800000u), tv::as_f32(0xc7000800u)));
+            t_24[part_ * 8] = tv::as_f32(step2_);
+            t_24[part_ * 8 + 1] = tv::as_f32(step4_);
+            t_24[part_ * 8 + 2] = tv::as_f32(step6_);
+            t_24[part_ * 8 + 3] = tv::as_f32(step8_);
+            t_24[part_ * 8 + 4] = tv::as_f32(step10_);
+            t_24[part_ * 8 + 5] = tv::as_f32(step12_);
+            t_24[part_ * 8 + 6] = tv::as_f32(step14_);
+            t_24[part_ * 8 + 7] = tv::as_f32(step16_);
+        }
         tv::u32 t_25[1] = {};
         {
             const tv::u32 index1_ = tv::u32(g);
@@ -352,7 +404,7 @@ TV_KERNEL(attend_kernel, 128, const tv::u8* __restrict__ q, const tv::u8* __rest
     float t_34[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_34[i_] = tv::div(acc_2[i_], total_2[0]);
     tv::u32 t_35[16] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 32>(t_35, t_34);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 32>(t_35, t_34);
     {
         auto* const at_ = o + (tv::s64(h) * 256 + tv::s64(thread % 4) * 64);
         const bool mine_ = thread / 4 == 0;

@@ -176,7 +176,62 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         tv::u32 t_9[6] = {};
         TV_UNROLL for (int i_ = 0; i_ < 6; i_++) t_9[i_] = bytes[i_];
         tv::u32 t_10[16] = {};
-        tv::cast_pairs<tv::Float<6, 3, 2, 3, true, tv::Specials::FINITE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 32>(t_10, t_9);
+        TV_UNROLL for (int part_ = 0; part_ < 2; part_++) {
+            const tv::u32 step0_ = tv::funnel_right(t_9[part_ * 3], t_9[part_ * 3 + 1], 0x6u);
+            const tv::u32 step1_ = tv::prmt(t_9[part_ * 3], step0_, 0x4400u);
+            const tv::u32 step2_ = tv::prmt(t_9[part_ * 3], step0_, 0x7733u);
+            const tv::u32 step3_ = tv::funnel_right(t_9[part_ * 3], t_9[part_ * 3 + 1], 0xcu);
+            const tv::u32 step4_ = tv::funnel_right(t_9[part_ * 3], t_9[part_ * 3 + 1], 0x12u);
+            const tv::u32 step5_ = tv::prmt(step3_, step4_, 0x4400u);
+            const tv::u32 step6_ = tv::prmt(step3_, step4_, 0x7733u);
+            const tv::u32 step7_ = tv::funnel_right(t_9[part_ * 3 + 1], t_9[part_ * 3 + 2], 0x16u);
+            const tv::u32 step8_ = tv::prmt(t_9[part_ * 3 + 1], step7_, 0x4422u);
+            const tv::u32 step9_ = tv::prmt(t_9[part_ * 3 + 2], step7_, 0x7711u);
+            const tv::u32 step10_ = tv::funnel_right(t_9[part_ * 3 + 1], t_9[part_ * 3 + 2], 0x1cu);
+            const tv::u32 step11_ = t_9[part_ * 3 + 2] >> 2;
+            const tv::u32 step12_ = tv::prmt(step10_, step11_, 0x4400u);
+            const tv::u32 step13_ = tv::prmt(step10_, step11_, 0x7733u);
+            const tv::u32 step14_ = step1_ << 10;
+            const tv::u32 step15_ = step5_ << 10;
+            const tv::u32 step16_ = step2_ << 10;
+            const tv::u32 step17_ = step6_ << 10;
+            const tv::u32 step18_ = step8_ << 10;
+            const tv::u32 step19_ = step12_ << 10;
+            const tv::u32 step20_ = step9_ << 10;
+            const tv::u32 step21_ = step13_ << 10;
+            const tv::u32 step22_ = tv::lop3<0xC0>(step1_, 0x1f001f00u, 0x0u);
+            const tv::u32 step23_ = tv::lop3<0xEA>(step14_, 0x80008000u, step22_);
+            const tv::u32 step24_ = tv::mul_f16x2(step23_, 0x6c006c00u);
+            const tv::u32 step25_ = tv::lop3<0xC0>(step5_, 0x1f001f00u, 0x0u);
+            const tv::u32 step26_ = tv::lop3<0xEA>(step15_, 0x80008000u, step25_);
+            const tv::u32 step27_ = tv::mul_f16x2(step26_, 0x6c006c00u);
+            const tv::u32 step28_ = tv::lop3<0xC0>(step2_, 0x1f001f00u, 0x0u);
+            const tv::u32 step29_ = tv::lop3<0xEA>(step16_, 0x80008000u, step28_);
+            const tv::u32 step30_ = tv::mul_f16x2(step29_, 0x6c006c00u);
+            const tv::u32 step31_ = tv::lop3<0xC0>(step6_, 0x1f001f00u, 0x0u);
+            const tv::u32 step32_ = tv::lop3<0xEA>(step17_, 0x80008000u, step31_);
+            const tv::u32 step33_ = tv::mul_f16x2(step32_, 0x6c006c00u);
+            const tv::u32 step34_ = tv::lop3<0xC0>(step8_, 0x1f001f00u, 0x0u);
+            const tv::u32 step35_ = tv::lop3<0xEA>(step18_, 0x80008000u, step34_);
+            const tv::u32 step36_ = tv::mul_f16x2(step35_, 0x6c006c00u);
+            const tv::u32 step37_ = tv::lop3<0xC0>(step12_, 0x1f001f00u, 0x0u);
+            const tv::u32 step38_ = tv::lop3<0xEA>(step19_, 0x80008000u, step37_);
+            const tv::u32 step39_ = tv::mul_f16x2(step38_, 0x6c006c00u);
+            const tv::u32 step40_ = tv::lop3<0xC0>(step9_, 0x1f001f00u, 0x0u);
+            const tv::u32 step41_ = tv::lop3<0xEA>(step20_, 0x80008000u, step40_);
+            const tv::u32 step42_ = tv::mul_f16x2(step41_, 0x6c006c00u);
+            const tv::u32 step43_ = tv::lop3<0xC0>(step13_, 0x1f001f00u, 0x0u);
+            const tv::u32 step44_ = tv::lop3<0xEA>(step21_, 0x80008000u, step43_);
+            const tv::u32 step45_ = tv::mul_f16x2(step44_, 0x6c006c00u);
+            t_10[part_ * 8] = step24_;
+            t_10[part_ * 8 + 1] = step27_;
+            t_10[part_ * 8 + 2] = step30_;
+            t_10[part_ * 8 + 3] = step33_;
+            t_10[part_ * 8 + 4] = step36_;
+            t_10[part_ * 8 + 5] = step39_;
+            t_10[part_ * 8 + 6] = step42_;
+            t_10[part_ * 8 + 7] = step45_;
+        }
         const tv::s32 t_11 = tv::mul(step, 64);
         const tv::s32 t_12 = tv::floor_div(t_11, 128);
         tv::u32 t_13[1] = {};
@@ -208,7 +263,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
     #line 39 "examples/matmul_explicit.tvm"
     TV_LINE(39);
     tv::u32 t_14[4] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_14, acc_2);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_14, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 32 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++) {

@@ -156,7 +156,24 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
         tv::u32 t_9[4] = {};
         TV_UNROLL for (int i_ = 0; i_ < 4; i_++) t_9[i_] = bytes[i_];
         tv::u32 t_10[16] = {};
-        tv::cast_pairs<tv::Integer<4, false>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 32>(t_10, t_9);
+        TV_UNROLL for (int part_ = 0; part_ < 4; part_++) {
+            const tv::u32 step0_ = tv::prmt(t_9[part_], t_9[part_], 0x0u);
+            const tv::u32 step1_ = tv::prmt(t_9[part_], t_9[part_], 0x1111u);
+            const tv::u32 step2_ = tv::prmt(t_9[part_], t_9[part_], 0x2222u);
+            const tv::u32 step3_ = tv::prmt(t_9[part_], t_9[part_], 0x3333u);
+            const tv::u32 step4_ = tv::lop3<0x6A>(step0_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step5_ = tv::fma_f16x2(step4_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step6_ = tv::lop3<0x6A>(step1_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step7_ = tv::fma_f16x2(step6_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step8_ = tv::lop3<0x6A>(step2_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step9_ = tv::fma_f16x2(step8_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step10_ = tv::lop3<0x6A>(step3_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step11_ = tv::fma_f16x2(step10_, 0x2c003c00u, 0xd400e400u);
+            t_10[part_ * 4] = step5_;
+            t_10[part_ * 4 + 1] = step7_;
+            t_10[part_ * 4 + 2] = step9_;
+            t_10[part_ * 4 + 3] = step11_;
+        }
         const tv::s32 t_11 = tv::mul(step, 64);
         const tv::s32 t_12 = tv::floor_div(t_11, 128);
         tv::u32 t_13[1] = {};
@@ -187,7 +204,7 @@ TV_KERNEL(matmul_explicit_kernel, 128, const tv::u8* __restrict__ x, const tv::u
     #line 39 "examples/matmul_explicit.tvm"
     TV_LINE(39);
     tv::u32 t_14[4] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_14, acc_2);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_14, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(t_4) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 32 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 4; i_++) {

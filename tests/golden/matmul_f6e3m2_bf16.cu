@@ -238,7 +238,72 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
             }
         }
         tv::u32 t_8[32] = {};
-        tv::cast_pairs<tv::Float<6, 3, 2, 3, true, tv::Specials::FINITE>, tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, 64>(t_8, t_7);
+        TV_UNROLL for (int part_ = 0; part_ < 4; part_++) {
+            const tv::u32 step0_ = t_7[part_ * 3] << 21;
+            const tv::u32 step1_ = t_7[part_ * 3] << 15;
+            const tv::u32 step2_ = tv::prmt(step0_, step1_, 0x7632u);
+            const tv::u32 step3_ = t_7[part_ * 3] << 9;
+            const tv::u32 step4_ = t_7[part_ * 3] << 3;
+            const tv::u32 step5_ = tv::prmt(step3_, step4_, 0x7632u);
+            const tv::u32 step6_ = tv::funnel_right(t_7[part_ * 3], t_7[part_ * 3 + 1], 0x3u);
+            const tv::u32 step7_ = tv::funnel_right(t_7[part_ * 3], t_7[part_ * 3 + 1], 0x9u);
+            const tv::u32 step8_ = tv::prmt(step6_, step7_, 0x7632u);
+            const tv::u32 step9_ = tv::funnel_right(t_7[part_ * 3], t_7[part_ * 3 + 1], 0xfu);
+            const tv::u32 step10_ = tv::funnel_right(t_7[part_ * 3], t_7[part_ * 3 + 1], 0x15u);
+            const tv::u32 step11_ = tv::prmt(step9_, step10_, 0x7632u);
+            const tv::u32 step12_ = tv::funnel_right(t_7[part_ * 3], t_7[part_ * 3 + 1], 0x1bu);
+            const tv::u32 step13_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0x1u);
+            const tv::u32 step14_ = tv::prmt(step12_, step13_, 0x7632u);
+            const tv::u32 step15_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0x7u);
+            const tv::u32 step16_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0xdu);
+            const tv::u32 step17_ = tv::prmt(step15_, step16_, 0x7632u);
+            const tv::u32 step18_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0x13u);
+            const tv::u32 step19_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0x19u);
+            const tv::u32 step20_ = tv::prmt(step18_, step19_, 0x7632u);
+            const tv::u32 step21_ = tv::funnel_right(t_7[part_ * 3 + 1], t_7[part_ * 3 + 2], 0x1fu);
+            const tv::u32 step22_ = t_7[part_ * 3 + 2] >> 5;
+            const tv::u32 step23_ = tv::prmt(step21_, step22_, 0x7632u);
+            const tv::u32 step24_ = step2_ << 5;
+            const tv::u32 step25_ = step5_ << 5;
+            const tv::u32 step26_ = step8_ << 5;
+            const tv::u32 step27_ = step11_ << 5;
+            const tv::u32 step28_ = step14_ << 5;
+            const tv::u32 step29_ = step17_ << 5;
+            const tv::u32 step30_ = step20_ << 5;
+            const tv::u32 step31_ = step23_ << 5;
+            const tv::u32 step32_ = tv::lop3<0xC0>(step2_, 0x3e003e0u, 0x0u);
+            const tv::u32 step33_ = tv::lop3<0xEA>(step24_, 0x80008000u, step32_);
+            const tv::u32 step34_ = tv::mul_bf16x2(step33_, 0x7d807d80u);
+            const tv::u32 step35_ = tv::lop3<0xC0>(step5_, 0x3e003e0u, 0x0u);
+            const tv::u32 step36_ = tv::lop3<0xEA>(step25_, 0x80008000u, step35_);
+            const tv::u32 step37_ = tv::mul_bf16x2(step36_, 0x7d807d80u);
+            const tv::u32 step38_ = tv::lop3<0xC0>(step8_, 0x3e003e0u, 0x0u);
+            const tv::u32 step39_ = tv::lop3<0xEA>(step26_, 0x80008000u, step38_);
+            const tv::u32 step40_ = tv::mul_bf16x2(step39_, 0x7d807d80u);
+            const tv::u32 step41_ = tv::lop3<0xC0>(step11_, 0x3e003e0u, 0x0u);
+            const tv::u32 step42_ = tv::lop3<0xEA>(step27_, 0x80008000u, step41_);
+            const tv::u32 step43_ = tv::mul_bf16x2(step42_, 0x7d807d80u);
+            const tv::u32 step44_ = tv::lop3<0xC0>(step14_, 0x3e003e0u, 0x0u);
+            const tv::u32 step45_ = tv::lop3<0xEA>(step28_, 0x80008000u, step44_);
+            const tv::u32 step46_ = tv::mul_bf16x2(step45_, 0x7d807d80u);
+            const tv::u32 step47_ = tv::lop3<0xC0>(step17_, 0x3e003e0u, 0x0u);
+            const tv::u32 step48_ = tv::lop3<0xEA>(step29_, 0x80008000u, step47_);
+            const tv::u32 step49_ = tv::mul_bf16x2(step48_, 0x7d807d80u);
+            const tv::u32 step50_ = tv::lop3<0xC0>(step20_, 0x3e003e0u, 0x0u);
+            const tv::u32 step51_ = tv::lop3<0xEA>(step30_, 0x80008000u, step50_);
+            const tv::u32 step52_ = tv::mul_bf16x2(step51_, 0x7d807d80u);
+            const tv::u32 step53_ = tv::lop3<0xC0>(step23_, 0x3e003e0u, 0x0u);
+            const tv::u32 step54_ = tv::lop3<0xEA>(step31_, 0x80008000u, step53_);
+            const tv::u32 step55_ = tv::mul_bf16x2(step54_, 0x7d807d80u);
+            t_8[part_ * 8] = step34_;
+            t_8[part_ * 8 + 1] = step37_;
+            t_8[part_ * 8 + 2] = step40_;
+            t_8[part_ * 8 + 3] = step43_;
+            t_8[part_ * 8 + 4] = step46_;
+            t_8[part_ * 8 + 5] = step49_;
+            t_8[part_ * 8 + 6] = step52_;
+            t_8[part_ * 8 + 7] = step55_;
+        }
         const tv::s32 t_9 = tv::floor_div(k, 128);
         tv::u32 t_10[2] = {};
         {
@@ -272,7 +337,7 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 33 "examples/matmul.tvm"
     TV_LINE(33);
     tv::u32 t_11[8] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, 16>(t_11, acc_2);
+    tv::cast_pairs<tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, 16>(t_11, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {

@@ -213,7 +213,7 @@ TV_KERNEL(matmul_plain_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* 
     #line 15 "examples/matmul.tvm"
     TV_LINE(15);
     tv::u32 t_7[8] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_7, acc_2);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_7, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {

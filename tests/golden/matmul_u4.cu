@@ -235,7 +235,24 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
             }
         }
         tv::u32 t_8[32] = {};
-        tv::cast_pairs<tv::Integer<4, false>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 64>(t_8, t_7);
+        TV_UNROLL for (int part_ = 0; part_ < 8; part_++) {
+            const tv::u32 step0_ = tv::prmt(t_7[part_], t_7[part_], 0x0u);
+            const tv::u32 step1_ = tv::prmt(t_7[part_], t_7[part_], 0x1111u);
+            const tv::u32 step2_ = tv::prmt(t_7[part_], t_7[part_], 0x2222u);
+            const tv::u32 step3_ = tv::prmt(t_7[part_], t_7[part_], 0x3333u);
+            const tv::u32 step4_ = tv::lop3<0x6A>(step0_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step5_ = tv::fma_f16x2(step4_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step6_ = tv::lop3<0x6A>(step1_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step7_ = tv::fma_f16x2(step6_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step8_ = tv::lop3<0x6A>(step2_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step9_ = tv::fma_f16x2(step8_, 0x2c003c00u, 0xd400e400u);
+            const tv::u32 step10_ = tv::lop3<0x6A>(step3_, 0xf0000fu, 0x64006400u);
+            const tv::u32 step11_ = tv::fma_f16x2(step10_, 0x2c003c00u, 0xd400e400u);
+            t_8[part_ * 4] = step5_;
+            t_8[part_ * 4 + 1] = step7_;
+            t_8[part_ * 4 + 2] = step9_;
+            t_8[part_ * 4 + 3] = step11_;
+        }
         const tv::s32 t_9 = tv::floor_div(k, 128);
         tv::u32 t_10[2] = {};
         {
@@ -269,7 +286,7 @@ TV_KERNEL(matmul_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __rest
     #line 33 "examples/matmul.tvm"
     TV_LINE(33);
     tv::u32 t_11[8] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_11, acc_2);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_11, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {

@@ -318,7 +318,74 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
                 tv::ldmatrix_x2_trans(t_7 + i_ * 2, at_);
         }
         tv::u32 b[32] = {};
-        tv::cast_pairs<tv::Integer<3, false>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 64>(b, codes_2);
+        TV_UNROLL for (int part_ = 0; part_ < 2; part_++) {
+            const tv::u32 step0_ = tv::prmt(codes_2[part_ * 3], codes_2[part_ * 3], 0x0u);
+            const tv::u32 step1_ = tv::prmt(codes_2[part_ * 3], codes_2[part_ * 3], 0x1110u);
+            const tv::u32 step2_ = tv::prmt(codes_2[part_ * 3], codes_2[part_ * 3], 0x2111u);
+            const tv::u32 step3_ = tv::prmt(codes_2[part_ * 3], codes_2[part_ * 3], 0x2222u);
+            const tv::u32 step4_ = tv::prmt(codes_2[part_ * 3], codes_2[part_ * 3], 0x3333u);
+            const tv::u32 step5_ = tv::prmt(codes_2[part_ * 3 + 1], codes_2[part_ * 3 + 1], 0x1000u);
+            const tv::u32 step6_ = tv::prmt(codes_2[part_ * 3 + 1], codes_2[part_ * 3 + 1], 0x1111u);
+            const tv::u32 step7_ = tv::prmt(codes_2[part_ * 3 + 1], codes_2[part_ * 3 + 1], 0x2222u);
+            const tv::u32 step8_ = tv::prmt(codes_2[part_ * 3 + 1], codes_2[part_ * 3 + 1], 0x3332u);
+            const tv::u32 step9_ = tv::prmt(codes_2[part_ * 3 + 2], codes_2[part_ * 3 + 2], 0x0u);
+            const tv::u32 step10_ = tv::prmt(codes_2[part_ * 3 + 2], codes_2[part_ * 3 + 2], 0x1111u);
+            const tv::u32 step11_ = tv::prmt(codes_2[part_ * 3 + 2], codes_2[part_ * 3 + 2], 0x2221u);
+            const tv::u32 step12_ = tv::prmt(codes_2[part_ * 3 + 2], codes_2[part_ * 3 + 2], 0x3222u);
+            const tv::u32 step13_ = tv::prmt(codes_2[part_ * 3 + 2], codes_2[part_ * 3 + 2], 0x3333u);
+            const tv::u32 step14_ = tv::funnel_right(codes_2[part_ * 3], codes_2[part_ * 3 + 1], 0x1u);
+            const tv::u32 step15_ = tv::prmt(step14_, codes_2[part_ * 3 + 1], 0x4433u);
+            const tv::u32 step16_ = tv::funnel_right(codes_2[part_ * 3 + 1], codes_2[part_ * 3 + 2], 0x2u);
+            const tv::u32 step17_ = tv::prmt(codes_2[part_ * 3 + 1], step16_, 0x7733u);
+            const tv::u32 step18_ = tv::lop3<0x6A>(step0_, 0x380007u, 0x64006400u);
+            const tv::u32 step19_ = tv::fma_f16x2(step18_, 0x30003c00u, 0xd800e400u);
+            const tv::u32 step20_ = tv::lop3<0x6A>(step1_, 0xe01c0u, 0x64006400u);
+            const tv::u32 step21_ = tv::fma_f16x2(step20_, 0x38002400u, 0xe000cc00u);
+            const tv::u32 step22_ = tv::lop3<0x6A>(step2_, 0x3800070u, 0x64006400u);
+            const tv::u32 step23_ = tv::fma_f16x2(step22_, 0x20002c00u, 0xc800d400u);
+            const tv::u32 step24_ = tv::lop3<0x6A>(step3_, 0xe0001cu, 0x64006400u);
+            const tv::u32 step25_ = tv::fma_f16x2(step24_, 0x28003400u, 0xd000dc00u);
+            const tv::u32 step26_ = tv::lop3<0x6A>(step4_, 0x380007u, 0x64006400u);
+            const tv::u32 step27_ = tv::fma_f16x2(step26_, 0x30003c00u, 0xd800e400u);
+            const tv::u32 step28_ = tv::lop3<0x6A>(step15_, 0xe00e0u, 0x64006400u);
+            const tv::u32 step29_ = tv::fma_f16x2(step28_, 0x38002800u, 0xe000d000u);
+            const tv::u32 step30_ = tv::lop3<0x6A>(step5_, 0x3800070u, 0x64006400u);
+            const tv::u32 step31_ = tv::fma_f16x2(step30_, 0x20002c00u, 0xc800d400u);
+            const tv::u32 step32_ = tv::lop3<0x6A>(step6_, 0xe0001cu, 0x64006400u);
+            const tv::u32 step33_ = tv::fma_f16x2(step32_, 0x28003400u, 0xd000dc00u);
+            const tv::u32 step34_ = tv::lop3<0x6A>(step7_, 0x380007u, 0x64006400u);
+            const tv::u32 step35_ = tv::fma_f16x2(step34_, 0x30003c00u, 0xd800e400u);
+            const tv::u32 step36_ = tv::lop3<0x6A>(step8_, 0xe01c0u, 0x64006400u);
+            const tv::u32 step37_ = tv::fma_f16x2(step36_, 0x38002400u, 0xe000cc00u);
+            const tv::u32 step38_ = tv::lop3<0x6A>(step17_, 0xe00070u, 0x64006400u);
+            const tv::u32 step39_ = tv::fma_f16x2(step38_, 0x28002c00u, 0xd000d400u);
+            const tv::u32 step40_ = tv::lop3<0x6A>(step9_, 0xe0001cu, 0x64006400u);
+            const tv::u32 step41_ = tv::fma_f16x2(step40_, 0x28003400u, 0xd000dc00u);
+            const tv::u32 step42_ = tv::lop3<0x6A>(step10_, 0x380007u, 0x64006400u);
+            const tv::u32 step43_ = tv::fma_f16x2(step42_, 0x30003c00u, 0xd800e400u);
+            const tv::u32 step44_ = tv::lop3<0x6A>(step11_, 0xe01c0u, 0x64006400u);
+            const tv::u32 step45_ = tv::fma_f16x2(step44_, 0x38002400u, 0xe000cc00u);
+            const tv::u32 step46_ = tv::lop3<0x6A>(step12_, 0x3800070u, 0x64006400u);
+            const tv::u32 step47_ = tv::fma_f16x2(step46_, 0x20002c00u, 0xc800d400u);
+            const tv::u32 step48_ = tv::lop3<0x6A>(step13_, 0xe0001cu, 0x64006400u);
+            const tv::u32 step49_ = tv::fma_f16x2(step48_, 0x28003400u, 0xd000dc00u);
+            b[part_ * 16] = step19_;
+            b[part_ * 16 + 1] = step21_;
+            b[part_ * 16 + 2] = step23_;
+            b[part_ * 16 + 3] = step25_;
+            b[part_ * 16 + 4] = step27_;
+            b[part_ * 16 + 5] = step29_;
+            b[part_ * 16 + 6] = step31_;
+            b[part_ * 16 + 7] = step33_;
+            b[part_ * 16 + 8] = step35_;
+            b[part_ * 16 + 9] = step37_;
+            b[part_ * 16 + 10] = step39_;
+            b[part_ * 16 + 11] = step41_;
+            b[part_ * 16 + 12] = step43_;
+            b[part_ * 16 + 13] = step45_;
+            b[part_ * 16 + 14] = step47_;
+            b[part_ * 16 + 15] = step49_;
+        }
         TV_UNROLL for (int i_ = 0; i_ < 32; i_++) b[i_] = tv::sub_f16x2(b[i_], tv::pair(tv::get<16>(t_7, i_ / 8), tv::get<16>(t_7, i_ / 8)));
         TV_UNROLL for (int i_ = 0; i_ < 32; i_++) b[i_] = tv::mul_f16x2(b[i_], tv::pair(tv::get<16>(t_6, i_ / 8), tv::get<16>(t_6, i_ / 8)));
         // 49: acc = dot(a, b, acc)
@@ -343,7 +410,7 @@ TV_KERNEL(matmul_zero_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* _
     #line 50 "examples/matmul.tvm"
     TV_LINE(50);
     tv::u32 t_8[8] = {};
-    tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_8, acc_2);
+    tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 16>(t_8, acc_2);
     {
         auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n) * 2 + tv::s64(thread / 4 % 8) * (tv::s64(N) * 2) + tv::s64(thread / 32) * 64 + tv::s64(thread % 4) * 4);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 8; i_++) {

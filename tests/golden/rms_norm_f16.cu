@@ -107,7 +107,7 @@ TV_KERNEL(rms_norm_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         #line 37 "examples/normalize.tvm"
         TV_LINE(37);
         tv::u32 t_12[2] = {};
-        tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 4>(t_12, tile_2);
+        tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 4>(t_12, tile_2);
         {
             const tv::u32 index1_ = tv::u32(n_2) + thread * 4;
             auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread) * 8);

@@ -131,7 +131,7 @@ TV_KERNEL(softmax_kernel, 128, const tv::u8* __restrict__ x, tv::u8* __restrict_
         float t_16[8];
         TV_UNROLL for (int i_ = 0; i_ < 8; i_++) t_16[i_] = tv::div(t_15[i_], t_12[0]);
         tv::u32 t_17[4] = {};
-        tv::cast_pairs<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_17, t_16);
+        tv::cast_pairs<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, 8>(t_17, t_16);
         {
             const tv::u32 index1_ = tv::u32(n_2) + thread % 32 * 8;
             auto* const at_ = y + (tv::s64(m) * (tv::s64(N) * 2) + tv::s64(n_2) * 2 + tv::s64(thread / 32) * (tv::s64(N) * 2) + tv::s64(thread % 32) * 16);

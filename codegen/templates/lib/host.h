@@ -24,4 +24,4 @@
 #include "atomics.cuh"
 #include "bits.cuh"
 #include "numbers.cuh"
-#include "widen.cuh"
+#include "narrow.cuh"

@@ -1,0 +1,117 @@
+"""Steps computed in NumPy, to the bit what the instructions of a GPU do.
+
+>>> import numpy as np
+>>> from tilevm.codegen.synthesis.steps import Builder, Given
+>>> builder = Builder()
+>>> swapped = builder.step("prmt", Given(0), 0, 0x0123)
+>>> [hex(word) for word in evaluate(builder.finished(1, 4, (swapped,)), np.array([[0x44332211]], np.uint32))[:, 0]]
+['0x11223344']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilevm.codegen.synthesis.steps import Given, Made, Sequence, Step, Term
+from tilevm.dtypes import BF16, F16, DType
+
+__all__ = ["OPERATIONS", "evaluate"]
+
+Words: TypeAlias = NDArray[np.uint32]
+
+
+def evaluate(sequence: Sequence, words: Words) -> Words:
+    """The output words ``uint32[count, outputs]`` for input words ``uint32[count, sequence.words]``."""
+    results: list[Words] = []
+
+    def value(term: Term) -> Words:
+        if isinstance(term, Given):
+            return words[:, term.index]
+        return results[term.index] if isinstance(term, Made) else np.full(len(words), term, np.uint32)
+
+    for step in sequence.steps:
+        results.append(_computed(step, [value(each) for each in step.operands]))
+    return np.stack([value(each) for each in sequence.outputs], axis=1)
+
+
+def _computed(step: Step, operands: list[Words]) -> Words:
+    if step.operation == "lop3":
+        return _lop3(step.table, *operands)
+    return OPERATIONS[step.operation](*operands)
+
+
+def _lop3(table: int, a: Words, b: Words, c: Words) -> Words:
+    result = np.zeros_like(a)
+    for row in range(8):
+        if table >> row & 1:
+            result |= (a if row & 4 else ~a) & (b if row & 2 else ~b) & (c if row & 1 else ~c)
+    return result
+
+
+def _prmt(a: Words, b: Words, selector: Words) -> Words:
+    both = a.astype(np.uint64) | b.astype(np.uint64) << np.uint64(32)
+    result = np.zeros_like(a)
+    for place in range(4):
+        nibble = selector >> np.uint32(4 * place) & np.uint32(15)
+        byte = (both >> (np.uint64(8) * (nibble & np.uint32(7)).astype(np.uint64))).astype(np.uint32) & np.uint32(255)
+        spread = np.where(byte >> np.uint32(7) == 1, np.uint32(255), np.uint32(0))
+        result |= np.where(nibble >> np.uint32(3) == 1, spread, byte) << np.uint32(8 * place)
+    return result
+
+
+def _funnel_right(low: Words, high: Words, shift: Words) -> Words:
+    both = low.astype(np.uint64) | high.astype(np.uint64) << np.uint64(32)
+    return (both >> shift.astype(np.uint64)).astype(np.uint32)
+
+
+def _pair(dtype: DType, function: Callable[..., NDArray[Any]]) -> Callable[..., Words]:
+    """An operation on the halves of words, rounded once; exact results only are asked of it."""
+
+    def computed(*operands: Words) -> Words:
+        halves = [np.stack([each & np.uint32(0xFFFF), each >> np.uint32(16)]) for each in operands]
+        with np.errstate(all="ignore"):
+            numbers = function(*(dtype.decode(each.astype(np.uint16)) for each in halves))
+            codes = dtype.to_codes(dtype.encode(numbers, saturate=False)).astype(np.uint32)
+        words: Words = codes[0] | codes[1] << np.uint32(16)
+        return words
+
+    return computed
+
+
+def _single(function: Callable[..., NDArray[Any]]) -> Callable[..., Words]:
+    def computed(*operands: Words) -> Words:
+        with np.errstate(all="ignore"):
+            numbers = function(*(each.view(np.float32).astype(np.float64) for each in operands))
+            words: Words = numbers.astype(np.float32).view(np.uint32)
+        return words
+
+    return computed
+
+
+def _fma(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> NDArray[Any]:
+    return a * b + c
+
+
+OPERATIONS: dict[str, Callable[..., Words]] = {
+    "prmt": _prmt,
+    "funnel_right": _funnel_right,
+    "shift_right": lambda a, by: a >> by,
+    "shift_left": lambda a, by: a << by,
+    "add_u32": lambda a, b: a + b,
+    "mad_u32": lambda a, b, c: a * b + c,
+    "sub_u32": lambda a, b: a - b,
+    "sub_f16x2": _pair(F16, np.subtract),
+    "mul_f16x2": _pair(F16, np.multiply),
+    "fma_f16x2": _pair(F16, _fma),
+    "sub_bf16x2": _pair(BF16, np.subtract),
+    "mul_bf16x2": _pair(BF16, np.multiply),
+    "fma_bf16x2": _pair(BF16, _fma),
+    "sub_f32": _single(np.subtract),
+    "mul_f32": _single(np.multiply),
+    "fma_f32": _single(_fma),
+}
+"""What each operation does, ``lop3`` apart."""
