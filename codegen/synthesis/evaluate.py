@@ -93,7 +93,8 @@ def _single(function: Callable[..., NDArray[Any]]) -> Callable[..., Words]:
 
 
 def _fma(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> NDArray[Any]:
-    return a * b + c
+    total: NDArray[Any] = a * b + c
+    return total
 
 
 OPERATIONS: dict[str, Callable[..., Words]] = {
