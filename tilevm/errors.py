@@ -8,12 +8,13 @@
     ├── ExecutionError     a program went wrong while it ran: assert, trap, deadlock, a finding of debug mode
     ├── OutOfResources     a kernel asks for more shared memory or registers than the architecture has
     ├── NoDeviceError      there is no GPU, no driver or no CuPy, and the call needs them
+    ├── CheckpointError    a file of weights that is damaged, mislabelled, or of a kind that is not read
     └── UsageError         a file, a command line or an option of the Python API
 
 An error is one or more *diagnostics*. A diagnostic has a stable code (``L012``), a message, and where they are
 known the span in the text, related spans, and a help line. The family of a code is its letter: S syntax, N names,
-T types and shapes, L layouts, D number formats, A arguments, R running, V verifier, F files and options. Each code
-has a paragraph in ``tilevm/explanations/<letter>.md``, which ``tilevm explain`` prints.
+T types and shapes, L layouts, D number formats, A arguments, R running, V verifier, F files and options, H checkpoints. Each
+code has a paragraph in ``tilevm/explanations/<letter>.md``, which ``tilevm explain`` prints.
 
 >>> source = Source("gemm.tvm", "a = 1\\nb = vieww(a)\\n")
 >>> print(TilevmError("N001", "unknown name `vieww`", span=Span(source, 10, 15), help="did you mean `view`?"))
@@ -36,6 +37,7 @@ from typing import Self
 
 __all__ = [
     "ArgumentError",
+    "CheckpointError",
     "DTypeError",
     "Diagnostic",
     "ExecutionError",
@@ -235,6 +237,10 @@ class OutOfResources(TilevmError, RuntimeError):
 
 class NoDeviceError(TilevmError, RuntimeError):
     """A GPU is needed, and there is none that can be used."""
+
+
+class CheckpointError(TilevmError):
+    """A file of weights that is damaged, mislabelled, or of a kind that is not read."""
 
 
 class UsageError(TilevmError, ValueError):

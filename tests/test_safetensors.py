@@ -1,0 +1,154 @@
+"""safetensors: files agree with the library both ways, and no header that lies is believed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tilevm.errors import CheckpointError
+from tilevm.packed_array import PackedArray
+from tilevm.safetensors import Chunks, SafeTensors, write, writing
+
+KINDS = ("?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", "c8")
+
+
+def arrays() -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    made = {kind: random.integers(0, 2, (3, 5)).astype(kind) for kind in KINDS}
+    return made | {"scalar": np.array(7, "f4"), "empty": np.zeros((0, 4), "f2"), "Größe": np.ones(1, "u1")}
+
+
+def raw(header: Any, data: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(kind: Any = "F32", shape: Any = (2,), offsets: Any = (0, 8)) -> dict[str, Any]:
+    return {"dtype": kind, "shape": shape, "data_offsets": offsets}
+
+
+def test_the_library_reads_what_is_written(tmp_path: Path) -> None:
+    library = pytest.importorskip("safetensors.numpy")
+    write(tmp_path / "a", arrays(), {"key": "värde"})
+    read = library.load_file(tmp_path / "a")
+    assert read.keys() == arrays().keys()
+    for name, array in arrays().items():
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array)
+
+
+def test_what_the_library_writes_is_read(tmp_path: Path) -> None:
+    library = pytest.importorskip("safetensors.numpy")
+    library.save_file(arrays(), tmp_path / "a", metadata={"key": "värde"})
+    with SafeTensors(tmp_path / "a") as file:
+        assert file.metadata == {"key": "värde"}
+        assert sorted(file.names) == sorted(arrays())
+        taken = {name: file.array(name) for name in file.names}
+    for name, array in arrays().items():
+        assert taken[name].dtype == array.dtype
+        np.testing.assert_array_equal(taken[name], array)
+
+
+@pytest.mark.parametrize("kind", ["f4e2m1", "f6e2m3", "f6e3m2", "f8e4m3", "f8e5m2", "e8m0", "bf16", "u8", "i16"])
+def test_packed_arrays_come_back_bit_for_bit(kind: str, tmp_path: Path) -> None:
+    bits = PackedArray.from_codes(np.zeros(1, int), kind).dtype.bits
+    packed = PackedArray(np.arange(bits, dtype=np.uint8) * 31, kind, (2, 4))
+    write(tmp_path / "a", {"w": packed})
+    with SafeTensors(tmp_path / "a") as file:
+        back = file.packed("w")
+    assert (back.dtype, back.shape) == (packed.dtype, packed.shape)
+    np.testing.assert_array_equal(back.data, packed.data)
+
+
+def test_formats_without_a_type_become_bytes(tmp_path: Path) -> None:
+    packed = PackedArray.from_codes([1, 2, 3], "u3")
+    write(tmp_path / "a", {"w": packed})
+    with SafeTensors(tmp_path / "a") as file:
+        assert (file.info("w").dtype, file.info("w").shape) == ("U8", (2,))
+        np.testing.assert_array_equal(file.array("w"), packed.data)
+
+
+def test_arrays_are_not_copied_and_outlive_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "a", {"w": np.arange(6, dtype="f4").reshape(2, 3)})
+    with SafeTensors(tmp_path / "a") as file:
+        first, second = file.array("w"), file.array("w")
+        assert np.shares_memory(first, second[1:])
+        assert not first.flags.writeable
+    np.testing.assert_array_equal(first[1], [3, 4, 5])
+    with pytest.raises(CheckpointError, match=r"H003.*closed"):
+        file.array("w")
+
+
+LIES = {
+    "H001 length": (b"\0" * 7, "ends before"),
+    "H001 beyond": ((1000).to_bytes(8, "little") + b"{}", "1000 bytes"),
+    "H001 limit": ((100_000_001).to_bytes(8, "little"), "limit"),
+    "H001 list": (raw([]), "brace"),
+    "H001 JSON": (raw(b"{,}"), "byte 9"),
+    "H001 text": (raw(b'{"\xff":1}'), "byte 10"),
+    "H001 twice": (raw(b'{"a":1,"a":1}'), "'a' stands in the header twice"),
+    "H001 deep": (raw(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "deep"),
+    "H001 digits": (raw(b'{"a":' + b"9" * 5000 + b"}"), "too long"),
+    "H001 metadata": (raw({"__metadata__": {"a": 1}}), "texts"),
+    "H002 entry": (raw({"w": 3}), "'w'.*object"),
+    "H002 type": (raw({"w": entry("F33")}), "'w'.*F33"),
+    "H002 type list": (raw({"w": entry([])}), "'w'.*type"),
+    "H002 shape": (raw({"w": entry(shape=[-2])}, bytes(8)), "'w'.*not a shape"),
+    "H002 bool": (raw({"w": entry(shape=[True])}, bytes(8)), "'w'.*not a shape"),
+    "H002 overflow": (raw({"w": entry(shape=[2**40, 2**40])}, bytes(8)), "'w'.*not a shape"),
+    "H002 order": (raw({"w": entry(offsets=[8, 0])}, bytes(8)), "'w'.*first byte"),
+    "H002 float": (raw({"w": entry(offsets=[0, 8.0])}, bytes(8)), "'w'.*first byte"),
+    "H002 out": (raw({"w": entry()}, bytes(7)), "'w'.*ends at byte"),
+    "H002 size": (raw({"w": entry(shape=[3])}, bytes(8)), "'w'.*96 bits"),
+    "H002 half": (raw({"w": entry("F4", [3], [0, 1])}, bytes(1)), "'w'.*12 bits"),
+    "H002 hole": (raw({"a": entry(), "b": entry(offsets=[9, 17])}, bytes(17)), "'b'.*hole after 'a'"),
+    "H002 overlap": (raw({"a": entry(), "b": entry(offsets=[4, 12])}, bytes(12)), "'b'.*overlaps 'a'"),
+    "H002 rest": (raw({"w": entry()}, bytes(9)), "file at byte"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_headers_that_lie_are_refused(lie: str, tmp_path: Path) -> None:
+    content, message = LIES[lie]
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"{lie[:4]}.*{message}"):
+        SafeTensors(tmp_path / "a")
+
+
+SOUND = raw({"a": entry(), "b": entry("U8", [4], [8, 12])}, bytes(12))
+
+
+@given(st.data())
+def test_a_damaged_header_never_gives_another_exception(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+    damaged = bytearray(SOUND[: data.draw(st.integers(0, len(SOUND)))])
+    for place, value in data.draw(st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), max_size=4)):
+        if place < len(damaged):
+            damaged[place] = value
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(damaged)
+    with suppress(CheckpointError), SafeTensors(path) as file:
+        assert sum(file.array(name).nbytes for name in file.names) <= len(damaged)
+
+
+def test_chunks_stream_and_a_wrong_length_leaves_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a", {"w": Chunks("U8", (4,), iter([np.uint8([1, 2]), np.uint8([3, 4])]))})
+    with SafeTensors(tmp_path / "a") as file:
+        assert file.array("w").tolist() == [1, 2, 3, 4]
+    for size in (3, 5):
+        with pytest.raises(CheckpointError, match=r"H004.*'w'"):
+            write(tmp_path / "b", {"w": Chunks("U8", (4,), [np.zeros(size, np.uint8)])})
+    with (
+        pytest.raises(CheckpointError, match=r"H004.*'b'.*4 bytes of 'a'"),
+        writing(tmp_path / "b", [("a", "U8", (4,)), ("b", "U8", (4,))], {}) as writer,
+    ):
+        writer.write("b", np.zeros(4, np.uint8))
+    with pytest.raises(CheckpointError, match="H004"):
+        write(tmp_path / "b", {"w": np.array(["text"])})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a"]

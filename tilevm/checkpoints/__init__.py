@@ -1,0 +1,19 @@
+"""Checkpoints of quantised weights, repacked without loss: one module for each format, and ``open`` for all.
+
+>>> import tempfile
+>>> import numpy as np
+>>> from tilevm import safetensors
+>>> with tempfile.TemporaryDirectory() as folder:
+...     safetensors.write(f"{folder}/a.safetensors", {"w": np.ones((2, 2), "f4")})
+...     with open(f"{folder}/a.safetensors") as checkpoint:
+...         print(checkpoint.names, checkpoint.format_of("w"))
+('w',) plain
+"""
+
+from __future__ import annotations
+
+from tilevm.checkpoints.converted import convert
+from tilevm.checkpoints.reader import Checkpoint, open
+from tilevm.checkpoints.stored import StoredTensor
+
+__all__ = ["Checkpoint", "StoredTensor", "convert", "open"]
