@@ -13,8 +13,8 @@
 
 An error is one or more *diagnostics*. A diagnostic has a stable code (``L012``), a message, and where they are
 known the span in the text, related spans, and a help line. The family of a code is its letter: S syntax, N names,
-T types and shapes, L layouts, D number formats, A arguments, R running, V verifier, F files and options, H checkpoints. Each
-code has a paragraph in ``tilevm/explanations/<letter>.md``, which ``tilevm explain`` prints.
+T types and shapes, L layouts, D number formats, A arguments, R running, V verifier, F files and options, H
+checkpoints. Each code has a paragraph in ``tilevm/explanations/<letter>.md``, which ``tilevm explain`` prints.
 
 >>> source = Source("gemm.tvm", "a = 1\\nb = vieww(a)\\n")
 >>> print(TilevmError("N001", "unknown name `vieww`", span=Span(source, 10, 15), help="did you mean `view`?"))

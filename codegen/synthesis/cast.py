@@ -21,7 +21,7 @@ from math import gcd
 import numpy as np
 
 from tilevm.arch import Arch
-from tilevm.codegen.synthesis.floats import floats_fit, widened_floats
+from tilevm.codegen.synthesis.floats import apart, floats_fit, together, widened_floats
 from tilevm.codegen.synthesis.integers import integers_fit, integers_in_bytes, widened_integers
 from tilevm.codegen.synthesis.source_words import Starts, Stream
 from tilevm.codegen.synthesis.steps import Sequence, Term
@@ -90,13 +90,10 @@ def _ways(source: DType, target: DType, order: tuple[int, ...], pairs: bool) -> 
     if target.name == "i8" and source.kind in ("int", "uint") and source.bits + (not source.signed) <= 8:
         yield lambda stream: integers_in_bytes(stream, source, starts)
     if target in (F16, F32) or (target is BF16 and pairs):
-        way = _widened(source, Lanes(target), starts)
-        if way is not None:
-            yield way
+        yield from _widened(source, Lanes(target), starts)
     if target is BF16:
-        singles = _widened(source, Lanes(F32), _starts(source, order, 1))
-        if singles is not None:
-            yield lambda stream: _upper_halves(stream, singles(stream))
+        for singles in _widened(source, Lanes(F32), _starts(source, order, 1)):
+            yield _upper_halves(singles)
 
 
 def _exact(source: DType, target: DType) -> bool:
@@ -107,18 +104,23 @@ def _exact(source: DType, target: DType) -> bool:
     return bool(np.array_equal(numbers, back, equal_nan=True)) or (source.kind == "codebook" and target.bits > 8)
 
 
-def _widened(source: DType, lanes: Lanes, starts: Starts) -> Way | None:
+def _widened(source: DType, lanes: Lanes, starts: Starts) -> Iterator[Way]:
     if source.kind in ("int", "uint") and integers_fit(source, lanes):
-        return lambda stream: widened_integers(stream, source, lanes, starts)
+        yield lambda stream: widened_integers(stream, source, lanes, starts)
     if floats_fit(source, lanes):
-        return lambda stream: widened_floats(stream, source, lanes, starts)
-    return None
+        yield lambda stream: widened_floats(stream, source, lanes, starts, apart)
+        yield lambda stream: widened_floats(stream, source, lanes, starts, together)
 
 
-def _upper_halves(stream: Stream, numbers: tuple[Term, ...]) -> tuple[Term, ...]:
+def _upper_halves(singles: Way) -> Way:
     """Two f32 numbers that bf16 has, as one word of bf16."""
-    even, odd = numbers[::2], (*numbers[1::2], *numbers[: len(numbers) % 2])
-    return tuple(stream.builder.step("prmt", *pair, 0x7632) for pair in zip(even, odd, strict=True))
+
+    def way(stream: Stream) -> tuple[Term, ...]:
+        numbers = singles(stream)
+        even, odd = numbers[::2], (*numbers[1::2], *numbers[: len(numbers) % 2])
+        return tuple(stream.builder.step("prmt", *pair, 0x7632) for pair in zip(even, odd, strict=True))
+
+    return way
 
 
 def _made(way: Way, source: DType, target: DType, slots: int) -> Sequence:

@@ -7,12 +7,18 @@ with the carried bit gives them the target's exponent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from tilevm.codegen.synthesis.source_words import Starts, Stream
 from tilevm.codegen.synthesis.steps import AND_OR, Builder, Term
 from tilevm.codegen.synthesis.targets import Lanes
 from tilevm.dtypes import DType
 
-__all__ = ["floats_fit", "widened_floats"]
+__all__ = ["apart", "floats_fit", "together", "widened_floats"]
+
+Placed: TypeAlias = tuple[Term, Term]
+"""The words that hold the magnitudes of an output word, and its signs."""
 
 
 def floats_fit(source: DType, lanes: Lanes) -> bool:
@@ -30,25 +36,39 @@ def floats_fit(source: DType, lanes: Lanes) -> bool:
     return source.specials == "ieee"
 
 
-def widened_floats(stream: Stream, source: DType, lanes: Lanes, starts: Starts) -> tuple[Term, ...]:
-    """The output words."""
-    builder, target, signed = stream.builder, lanes.dtype, int(source.signed)
+def apart(stream: Stream, source: DType, lanes: Lanes, starts: Starts) -> list[Placed]:
+    """Words with the magnitude where the target has it, and other words with the sign."""
+    signed, foot = int(source.signed), lanes.dtype.mantissa - source.mantissa
     magnitude = source.bits - signed
-    foot = target.mantissa - source.mantissa
-    ones = (1 << magnitude) - 1
-    served = stream.served(starts, magnitude, lanes.width, range(foot, foot + 1))
-    signs: list[Term] = []
-    if signed:
-        tops = [tuple(start + magnitude for start in codes) for codes in starts]
-        at = range(lanes.width - 1, lanes.width)
-        signs = [each.term for each in stream.served(tops, 1, lanes.width, at)]
+    terms = [each.term for each in stream.served(starts, magnitude, lanes.width, range(foot, foot + 1))]
+    if not signed:
+        return [(term, term) for term in terms]
+    tops = [tuple(start + magnitude for start in codes) for codes in starts]
+    signs = stream.served(tops, 1, lanes.width, range(lanes.width - 1, lanes.width))
+    return [(term, sign.term) for term, sign in zip(terms, signs, strict=True)]
+
+
+def together(stream: Stream, source: DType, lanes: Lanes, starts: Starts) -> list[Placed]:
+    """Words with the code at the top of its lane, where the sign stays, and these shifted to the exponent's place."""
+    first, shift = lanes.width - source.bits, lanes.dtype.exponent - source.exponent
+    shift += int(not source.signed)
+    served = stream.served(starts, source.bits, lanes.width, range(first, first + 1))
+    return [(stream.builder.shifted(each.term, shift), each.term) for each in served]
+
+
+def widened_floats(
+    stream: Stream, source: DType, lanes: Lanes, starts: Starts, placed: Callable[..., list[Placed]]
+) -> tuple[Term, ...]:
+    """The output words; ``placed`` is ``apart`` or ``together``."""
+    builder, target = stream.builder, lanes.dtype
+    foot, ones = target.mantissa - source.mantissa, (1 << source.bits - int(source.signed)) - 1
     outputs = []
-    for number, each in enumerate(served):
-        value: Term = builder.masked(each.term, lanes.every(ones << foot))
+    for magnitude, sign in placed(stream, source, lanes, starts):
+        value: Term = builder.masked(magnitude, lanes.every(ones << foot))
         special = _special(builder, source, lanes, value, foot)
         factor = target.bias - source.bias
-        if signed:
-            value = builder.lop3(signs[number], lanes.sign, value, AND_OR)
+        if source.signed:
+            value = builder.lop3(sign, lanes.sign, value, AND_OR)
         if factor:
             value = lanes.arithmetic(builder, "mul", value, lanes.every(lanes.power(factor)))
         if special is not None:
