@@ -15,11 +15,11 @@ from pathlib import Path
 from tilevm.arch import arch
 from tilevm.codegen.environment import environment
 from tilevm.codegen.library import device_library
-from tilevm.codegen.synthesis.cast import interleave, synthesise
 from tilevm.dtypes import DType, dtype
 from tilevm.errors import UsageError
 from tilevm.runtime.cubin import disassemble, find_disassembler
 from tilevm.runtime.nvrtc import compile_cuda, nvrtc_version
+from tilevm.synthesis.cast import interleave, synthesise
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "codegen.md"

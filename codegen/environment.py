@@ -15,8 +15,8 @@ from tilevm.codegen.indexing import closed_form
 from tilevm.codegen.literals import literal
 from tilevm.codegen.numbers import codebook_words, first_words, pairwise
 from tilevm.codegen.slots import block_slots
-from tilevm.codegen.synthesis.cast import tile_parts
-from tilevm.codegen.synthesis.steps import Given
+from tilevm.synthesis.cast import tile_parts
+from tilevm.synthesis.steps import Given
 
 __all__ = ["environment", "quoted"]
 

@@ -20,6 +20,7 @@ ORDER = (
         *("safetensors", "checkpoints*"),
         *("digits", "xor_map", "layout*", "memory_pattern", "memory_terms", "atoms", "access", "swizzle*"),
         *("arch", "sizes", "multiples"),
+        "synthesis*",
     ),
     ("values", "machine", "plan*", "instruction", "binding", "ir", "uses"),
     ("memory", "report", "watch", "watch", "shared_memory", "instructions*"),

@@ -10,11 +10,11 @@ from casts import BOOKS, Cast, source
 
 from tilevm.arch import arch
 from tilevm.codegen.library import device_library
-from tilevm.codegen.synthesis.cast import tile_parts
 from tilevm.dtypes import BF16, F16, F32, F64, ROUNDINGS, DType, dtype
 from tilevm.errors import UsageError
 from tilevm.runtime.cubin import disassemble, find_disassembler
 from tilevm.runtime.nvrtc import compile_cuda, nvrtc_version
+from tilevm.synthesis.cast import tile_parts
 
 NARROW = [dtype(name) for name in "u4 i6 i8 f4e2m1 f6e3m2 f8e4m3 f8e5m2 f8e4m3fnuz e8m0 nf4".split()]
 

@@ -11,11 +11,11 @@ from kernels import needs_compiler
 from numpy.typing import NDArray
 
 from tilevm.arch import arch
-from tilevm.codegen.synthesis.cast import TARGETS, interleave, part_slots, synthesise, tile_parts
-from tilevm.codegen.synthesis.evaluate import evaluate
-from tilevm.codegen.synthesis.steps import Sequence, Step
 from tilevm.dtypes import BF16, F16, DType, cast_codes, dtype
 from tilevm.packing import pack, unpack
+from tilevm.synthesis.cast import TARGETS, interleave, part_slots, synthesise, tile_parts
+from tilevm.synthesis.evaluate import evaluate
+from tilevm.synthesis.steps import Sequence, Step
 
 FLOATS = "f3e1m1 f4e2m1 f5e2m2 f6e2m3 f6e3m2 f7e3m3 f8e3m4 f8e4m3 f8e5m2".split()
 NATURAL = tuple(range(32))

@@ -1,7 +1,7 @@
 """Steps computed in NumPy, to the bit what the instructions of a GPU do.
 
 >>> import numpy as np
->>> from tilevm.codegen.synthesis.steps import Builder, Given
+>>> from tilevm.synthesis.steps import Builder, Given
 >>> builder = Builder()
 >>> swapped = builder.step("prmt", Given(0), 0, 0x0123)
 >>> [hex(word) for word in evaluate(builder.finished(1, 4, (swapped,)), np.array([[0x44332211]], np.uint32))[:, 0]]
@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.codegen.synthesis.steps import Given, Made, Sequence, Step, Term
 from tilevm.dtypes import BF16, F16, DType
+from tilevm.synthesis.steps import Given, Made, Sequence, Step, Term
 
 __all__ = ["OPERATIONS", "evaluate"]
 

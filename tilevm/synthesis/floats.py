@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tilevm.codegen.synthesis.source_words import Starts, Stream
-from tilevm.codegen.synthesis.steps import AND_OR, Builder, Term
-from tilevm.codegen.synthesis.targets import Lanes
 from tilevm.dtypes import DType
+from tilevm.synthesis.source_words import Starts, Stream
+from tilevm.synthesis.steps import AND_OR, Builder, Term
+from tilevm.synthesis.targets import Lanes
 
 __all__ = ["apart", "floats_fit", "together", "widened_floats"]
 

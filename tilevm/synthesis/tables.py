@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tilevm.codegen.synthesis.source_words import Starts, Stream
-from tilevm.codegen.synthesis.steps import SELECT, Term
 from tilevm.dtypes import DType, cast_codes
+from tilevm.synthesis.source_words import Starts, Stream
+from tilevm.synthesis.steps import SELECT, Term
 
 __all__ = ["looked_up", "table_fits"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tilevm.codegen.synthesis.steps import Builder, Term
 from tilevm.dtypes import DType
+from tilevm.synthesis.steps import Builder, Term
 
 __all__ = ["Lanes"]
 

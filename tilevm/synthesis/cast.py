@@ -21,13 +21,13 @@ from math import gcd
 import numpy as np
 
 from tilevm.arch import Arch
-from tilevm.codegen.synthesis.floats import apart, floats_fit, together, widened_floats
-from tilevm.codegen.synthesis.integers import integers_fit, integers_in_bytes, widened_integers
-from tilevm.codegen.synthesis.source_words import Starts, Stream
-from tilevm.codegen.synthesis.steps import Sequence, Term
-from tilevm.codegen.synthesis.tables import looked_up, table_fits
-from tilevm.codegen.synthesis.targets import Lanes
 from tilevm.dtypes import BF16, F16, F32, DType
+from tilevm.synthesis.floats import apart, floats_fit, together, widened_floats
+from tilevm.synthesis.integers import integers_fit, integers_in_bytes, widened_integers
+from tilevm.synthesis.source_words import Starts, Stream
+from tilevm.synthesis.steps import Sequence, Term
+from tilevm.synthesis.tables import looked_up, table_fits
+from tilevm.synthesis.targets import Lanes
 
 __all__ = ["TARGETS", "Part", "interleave", "part_slots", "synthesise", "tile_parts"]
 

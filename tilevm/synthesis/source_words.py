@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tilevm.codegen.synthesis.steps import Builder, Given, Term
+from tilevm.synthesis.steps import Builder, Given, Term
 
 __all__ = ["Served", "Starts", "Stream"]
 

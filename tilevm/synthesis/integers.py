@@ -7,10 +7,10 @@ its place as well. Both are exact, because a power of two beside a code of so fe
 
 from __future__ import annotations
 
-from tilevm.codegen.synthesis.source_words import Starts, Stream
-from tilevm.codegen.synthesis.steps import AND_XOR, XOR, Term
-from tilevm.codegen.synthesis.targets import Lanes
 from tilevm.dtypes import DType
+from tilevm.synthesis.source_words import Starts, Stream
+from tilevm.synthesis.steps import AND_XOR, XOR, Term
+from tilevm.synthesis.targets import Lanes
 
 __all__ = ["integers_fit", "integers_in_bytes", "widened_integers"]
 
