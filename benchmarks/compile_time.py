@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import tilevm
-from benchmarks.row import Row
+from tilevm.runtime.bench import Row
 
 __all__ = ["measure"]
 

@@ -6,8 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.on_device import in_turns_on_device
-from benchmarks.row import Row
+from tilevm.runtime.bench import Row, bench
 
 __all__ = ["measure"]
 
@@ -19,12 +18,13 @@ def measure() -> list[Row]:
     """CuPy's copy from one array to another, of 64 MB to 1 GB. Needs a GPU."""
     import cupy
 
-    rows = []
+    rows: list[Row] = []
     for size in SIZES:
         numbers = np.arange(size // 4, dtype=np.uint32)
         source, target = cupy.asarray(numbers), cupy.empty(size // 4, cupy.uint32)
-        times = in_turns_on_device(cupy, {"CuPy": [partial(cupy.copyto, target, source)] * 4})
+        copies = [partial(cupy.copyto, target, source)] * 4
+        measured = bench({"CuPy": copies}, what=f"copy of {size >> 20} MiB", bytes=2 * size)
         if not np.array_equal(cupy.asnumpy(target), numbers):
             raise AssertionError("the copy is not what was copied")
-        rows.append(Row.of(f"copy of {size >> 20} MiB", "CuPy", times["CuPy"], bytes=2 * size))
+        rows += measured.rows
     return rows

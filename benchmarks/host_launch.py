@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import tilevm
-from benchmarks.row import Row
+from tilevm.runtime.bench import Row
 
 __all__ = ["measure"]
 

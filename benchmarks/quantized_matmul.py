@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 import tilevm
-from benchmarks.on_device import copies_needed, in_turns_on_device
-from benchmarks.row import Row
 from tilevm import PackedArray
+from tilevm.runtime.bench import Row, bench, copies_needed
+from tilevm.runtime.device import current_device
 
 __all__ = ["measure"]
 
@@ -37,13 +37,12 @@ def measure() -> list[Row]:
 
 def _rows(cupy: Any, m: int) -> list[Row]:
     random = np.random.default_rng(m)
-    cache_bytes = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())["l2CacheSize"]
     x = cupy.asarray(random.standard_normal((m, K)).astype(np.float16))
     scale = cupy.asarray((0.01 * (0.5 + random.random((K // GROUP, N)))).astype(np.float16))
     explicit = tilevm.load(EXAMPLES / "matmul_explicit.tvm").matmul_explicit
     plain = tilevm.load(EXAMPLES / "matmul.tvm").matmul
     layout = tilevm.memory_pattern(FRAGMENTS).bind((K, N), 4)
-    sets = copies_needed(K * N // 2, cache_bytes)
+    sets = copies_needed(K * N // 2, current_device().cache_bytes)
     data = [cupy.asarray(random.integers(0, 256, K * N // 2, np.uint8)) for _ in range(sets)]
     placed = [PackedArray(each, "u4", (K, N), layout) for each in data]
     dense = [PackedArray(each, "u4", (K, N)) for each in data]
@@ -55,13 +54,9 @@ def _rows(cupy: Any, m: int) -> list[Row]:
         "tilevm u4": [plain.prepare(x, w, scale, y=y) for w, y in zip(dense, outputs, strict=True)],
         "cuBLAS f16": [partial(cupy.matmul, x, w, out=y) for w, y in zip(wide, outputs, strict=False)],
     }
-    times = in_turns_on_device(cupy, tasks)
     small = x.nbytes + outputs[0].nbytes
     moved = {name: small + (wide[0].nbytes if "f16" in name else K * N // 2 + scale.nbytes) for name in tasks}
-    return [
-        Row.of(f"{m} x {N} x {K}", name, found, bytes=moved[name], operations=2 * m * N * K)
-        for name, found in times.items()
-    ]
+    return list(bench(tasks, what=f"{m} x {N} x {K}", bytes=moved, operations=2 * m * N * K).rows)
 
 
 def _check_strips(to_host: Callable[[Any], Any], x: Any, scale: Any, data: Any, explicit: Any, plain: Any) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_plugin import STOPPED, VARIABLE
-from benchmarks.row import Row
+from tilevm.runtime.bench import Row
 
 __all__ = ["ROOT", "Stage", "measured", "run", "sanitized", "tested"]
 
@@ -40,7 +40,7 @@ class Stage:
     tests: list[dict[str, Any]] = field(default_factory=list)
     """Each test with its outcome, seconds and the text of a failure."""
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """Figures, as ``benchmarks.row.Row`` has them."""
+    """Figures, as ``tilevm.runtime.bench.Row`` has them."""
 
     def fail(self, text: str) -> None:
         """Notes a failure; several add up."""

@@ -6,8 +6,9 @@ CuPy is imported when a launch is to run on a GPU, or when it is asked whether o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -53,6 +54,21 @@ class Device:
     def arch(self) -> Arch:
         """The newest architecture that runs here. Raises ``UsageError`` F023 where there is none."""
         return arch_of_device(self.capability)
+
+    @property
+    def name(self) -> str:
+        """What its maker calls it: ``NVIDIA H200``."""
+        return str(self._properties["name"].decode())
+
+    @property
+    def cache_bytes(self) -> int:
+        """The second-level cache."""
+        return int(self._properties["l2CacheSize"])
+
+    @cached_property
+    def _properties(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.cupy.cuda.runtime.getDeviceProperties(self.number)
+        return found
 
     def check_target(self, target: Arch) -> None:
         """Raises ``UsageError`` F023 for an architecture whose machine code does not run here."""

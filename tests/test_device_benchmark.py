@@ -21,12 +21,11 @@ import tilevm
 from benchmarks import device, machine, quantized_matmul, report, stages
 from benchmarks.compile_time import compile_times
 from benchmarks.gpu_plugin import STOPPED
-from benchmarks.on_device import WARM_UP, in_turns_on_device
-from benchmarks.row import Row
 from benchmarks.stages import Stage
 from tests.case import normal
 from tests.cases import CASES
 from tilevm import PackedArray, UsageError
+from tilevm.runtime.bench import Row
 from tilevm.runtime.nvrtc import nvrtc_version
 
 ROOT = Path(__file__).parent.parent
@@ -232,50 +231,6 @@ def test_every_benchmark_measures_and_has_a_place_on_the_page() -> None:
 
 def test_the_page_is_made_of_the_results_that_are_there() -> None:
     assert report.PAGE.read_text(encoding="utf-8") == report.page(), "python -m benchmarks.report"
-
-
-class Events:
-    """CuPy whose clock is the work that was launched, in microseconds."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.order: list[str] = []
-        self.uint8 = np.uint8
-        self.cuda = SimpleNamespace(
-            get_current_stream=lambda: None,
-            Event=self.event,
-            get_elapsed_time=lambda start, end: (end.at - start.at) / 1e3,
-        )
-
-    def event(self) -> Any:
-        made = SimpleNamespace(at=0.0, synchronize=lambda: None)
-        made.record = lambda stream: setattr(made, "at", self.now)
-        return made
-
-    def empty(self, count: int, kind: Any) -> Any:
-        return np.empty(0, kind)
-
-    empty_like = staticmethod(np.empty_like)
-
-    def copyto(self, target: Any, source: Any) -> None:
-        self.now += 500
-
-    def task(self, name: str, microseconds: float) -> Any:
-        def launch() -> None:
-            self.now += microseconds
-            self.order.append(name)
-
-        return launch
-
-
-def test_times_are_of_one_launch_in_turns_without_what_keeps_the_gpu_busy() -> None:
-    cupy = Events()
-    tasks = {"fast": [cupy.task("fast", 8.0), cupy.task("fast", 10.0)], "slow": [cupy.task("slow", 31.0)]}
-    times = in_turns_on_device(cupy, tasks, rounds=4)
-    assert np.allclose(times["fast"], [9.0] * 4)
-    assert np.allclose(times["slow"], [31.0] * 4)
-    assert len(cupy.order) == 3 * (WARM_UP + 4)
-    assert cupy.order[:6] == ["slow", "fast", "fast", "fast", "fast", "slow"]
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ CLASSES = {
     "QuantizedTensor",
     "Report",
 }
-FUNCTIONS = {"codebook", "dtype", "explain", "kernel", "layout", "load", "memory_pattern", "pack", "quantize", "unpack"}
+FUNCTIONS = {
+    *("bench", "codebook", "dtype", "explain", "kernel", "layout", "load", "memory_pattern", "pack", "quantize"),
+    "unpack",
+}
 NAMES = ERRORS | CLASSES | FUNCTIONS | {"__version__"}
 
 

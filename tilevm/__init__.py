@@ -5,6 +5,7 @@
     PackedArray  pack  unpack                     arrays of them
     quantize  QuantizedTensor                     weights in them
     layout  Layout  memory_pattern  MemoryPattern where each element lies
+    bench                                         how long work takes on a GPU
     TilevmError and its subclasses  explain       what goes wrong
 
 Importing tilevm needs NumPy only; the rest is loaded when it is first asked for. ``tilevm.layout`` and
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tilevm.packing import pack, unpack
     from tilevm.quantization import QuantizedTensor, quantize
     from tilevm.report import Report
+    from tilevm.runtime.bench import bench
     from tilevm.runtime.kernel import Kernel, Module, kernel, load
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "TilevmError",
     "UsageError",
     "__version__",
+    "bench",
     "codebook",
     "dtype",
     "explain",
@@ -80,6 +83,7 @@ _LOADED_LATE = {
     **dict.fromkeys(("pack", "unpack"), "tilevm.packing"),
     "PackedArray": "tilevm.packed_array",
     "Report": "tilevm.report",
+    "bench": "tilevm.runtime.bench",
 }
 """What is imported when it is first asked for, so that ``import tilevm`` costs little more than NumPy's import."""
 
