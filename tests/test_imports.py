@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = (
     ("errors", "version"),
     (
-        *("dtypes", "numerics", "codec*", "packing", "packed_array", "quantization*", "files"),
+        *("dtypes", "numerics", "codec*", "packing", "packed_array", "philox", "quantization*", "files"),
         *("safetensors", "checkpoints*"),
         *("digits", "xor_map", "layout*", "memory_pattern", "memory_terms", "atoms", "access", "swizzle*"),
         *("arch", "sizes", "multiples"),

@@ -12,7 +12,8 @@ from bench import Bench
 
 from tilevm.dtypes import BF16, F16, F32, I32, I64, U1, U32, dtype
 from tilevm.errors import ExecutionError, ProgramError
-from tilevm.instructions.control import Assert, BlockIndex, GridSize, Print, Random, Trap, philox
+from tilevm.instructions.control import Assert, BlockIndex, GridSize, Print, Random, Trap
+from tilevm.philox import philox
 from tilevm.values import Literal, ScalarType, TileType
 
 U64 = dtype("u64")

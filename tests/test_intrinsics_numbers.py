@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tilevm.dtypes import I32, I64, U32, U64
 from tilevm.instructions.arithmetic import CeilingDivide
-from tilevm.instructions.control import philox
 from tilevm.instructions.selection import maximum, minimum
+from tilevm.philox import philox
 
 pytestmark = needs_compiler
 

@@ -113,7 +113,7 @@ def test_sizes_count_codes_scales_and_zero_points() -> None:
     assert q.nbytes == 256 * 24 * 3 // 8 + 2 * (4 * 24 * 2)
     assert q.bits_per_weight == pytest.approx(3 + 2 * 16 / 64)
     assert q.shape == (256, 24)
-    assert "u3[256, 24] in groups of 64 along axis 0 with zero points" in repr(q)
+    assert "u3[256, 24] in groups of 64 along axis 0 with f16 scales and f16 zero points, 3.50" in repr(q)
 
 
 def test_a_group_of_zeros_stays_zero() -> None:

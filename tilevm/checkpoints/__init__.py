@@ -14,6 +14,5 @@ from __future__ import annotations
 
 from tilevm.checkpoints.converted import convert
 from tilevm.checkpoints.reader import Checkpoint, open
-from tilevm.checkpoints.stored import StoredTensor
 
-__all__ = ["Checkpoint", "StoredTensor", "convert", "open"]
+__all__ = ["Checkpoint", "convert", "open"]

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.stored import StoredTensor, stored
 from tilevm.dtypes import dtype
 from tilevm.errors import CheckpointError
+from tilevm.quantization import QuantizedTensor
 
 __all__ = ["nf4"]
 
 
-def nf4(name: str, packed: NDArray[Any], state: bytes, parts: dict[str, NDArray[Any]]) -> StoredTensor:
+def nf4(name: str, packed: NDArray[Any], state: bytes, parts: dict[str, NDArray[Any]]) -> QuantizedTensor:
     """``parts``: ``absmax``, ``quant_map`` and, doubly quantised, ``nested_absmax`` and ``nested_quant_map``."""
     try:
         facts = json.loads(state)
@@ -46,4 +46,4 @@ def nf4(name: str, packed: NDArray[Any], state: bytes, parts: dict[str, NDArray[
     codes = np.stack([pairs >> 4, pairs & 15], 1).reshape(-1)[:count].reshape(shape)
     group = math.gcd(block, shape[-1])
     scales = absmax[np.arange(0, count, group) // block].reshape(*shape[:-1], -1)
-    return stored(codes, "nf4", scales, group, len(shape) - 1)
+    return QuantizedTensor.from_codes(codes, "nf4", scales, group, len(shape) - 1)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.stored import StoredTensor, stored
 from tilevm.checkpoints.words import dense, divided, padded, words_of
 from tilevm.errors import CheckpointError
+from tilevm.quantization import QuantizedTensor
 
 __all__ = ["pack_quantized"]
 
@@ -25,7 +25,7 @@ def pack_quantized(
     shape: NDArray[Any],
     zero_point: NDArray[Any] | None,
     bits: int | None,
-) -> StoredTensor:
+) -> QuantizedTensor:
     """``bits`` is what the configuration says; without it the only width that the number of words allows."""
     rows, columns = (int(each) for each in shape.reshape(-1)) if shape.size == 2 else (-1, -1)
     fitting = [each for each in range(1, 9) if columns > 0 and packed.shape[-1] in words_of(columns, each)]
@@ -42,14 +42,14 @@ def pack_quantized(
     size = -(-columns // max(groups, 1))
     held, group = divided(scales, size, columns, 1)
     if zero_point is None:
-        return stored(codes ^ np.uint8(1 << (width - 1)), f"i{width}", held, group, 1)
+        return QuantizedTensor.from_codes(codes ^ np.uint8(1 << (width - 1)), f"i{width}", held, group, 1)
     if zero_point.dtype == np.int8:
         zeros = zero_point.astype(np.float32) + np.float32(1 << (width - 1))
     else:
         zeros = _codes(np.ascontiguousarray(zero_point.T), width, rows).T.astype(np.float32)
     if zeros.shape != scales.shape:
         raise CheckpointError("H005", f"tensor {name!r}: zero points {list(zeros.shape)}, scales {list(scales.shape)}")
-    return stored(codes, f"u{width}", held, group, 1, divided(zeros, size, columns, 1)[0])
+    return QuantizedTensor.from_codes(codes, f"u{width}", held, group, 1, divided(zeros, size, columns, 1)[0])
 
 
 def _codes(words: NDArray[Any], bits: int, count: int) -> NDArray[np.uint8]:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.stored import StoredTensor, stored
 from tilevm.errors import CheckpointError
 from tilevm.files import file_errors
 from tilevm.packed_array import PackedArray
+from tilevm.quantization import QuantizedTensor
 
 __all__ = ["Gguf"]
 
@@ -124,7 +124,7 @@ class Gguf:
         kind = self.places[name].kind
         return _BLOCKS[kind][0] if kind in _BLOCKS else "plain"
 
-    def tensor(self, name: str) -> StoredTensor | NDArray[Any] | PackedArray:
+    def tensor(self, name: str) -> QuantizedTensor | NDArray[Any] | PackedArray:
         """The tensor; bf16 as a ``PackedArray``."""
         place = self.places[name]
         data = np.asarray(self._data[place.start : place.start + place.nbytes])
@@ -149,20 +149,20 @@ def _split(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([pairs & 15, pairs >> 4], axis=-1)
 
 
-def _q4_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _q4_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     codes = (_split(blocks[:, 2:]) ^ 8).reshape(shape)
-    return stored(codes, "i4", _groups(_half(blocks[:, :2]), shape, 32), 32, len(shape) - 1)
+    return QuantizedTensor.from_codes(codes, "i4", _groups(_half(blocks[:, :2]), shape, 32), 32, len(shape) - 1)
 
 
-def _q8_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _q8_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     codes = PackedArray(np.ascontiguousarray(blocks[:, 2:]).reshape(-1), "i8", shape)
-    return StoredTensor(codes, _groups(_half(blocks[:, :2]), shape, 32), None, 32, len(shape) - 1)
+    return QuantizedTensor.grouped(codes, _groups(_half(blocks[:, :2]), shape, 32), 32, len(shape) - 1)
 
 
-def _mxfp4(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _mxfp4(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     codes = _split(blocks[:, 1:]).reshape(shape)
     scales = PackedArray.from_codes(_groups(blocks[:, 0], shape, 32), "e8m0")
-    return stored(codes, "f4e2m1", scales, 32, len(shape) - 1)
+    return QuantizedTensor.from_codes(codes, "f4e2m1", scales, 32, len(shape) - 1)
 
 
 def _scales_and_offsets(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -174,28 +174,30 @@ def _scales_and_offsets(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> tu
     return _groups(scale * factors, shape, 32), _groups(least * minima, shape, 32)
 
 
-def _q4_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _q4_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     scales, offsets = _scales_and_offsets(blocks, shape)
     codes = _split(blocks[:, 16:].reshape(-1, 4, 32)).reshape(shape)
-    return stored(codes, "u4", scales, 32, len(shape) - 1, offsets=offsets)
+    return QuantizedTensor.from_codes(codes, "u4", scales, 32, len(shape) - 1, offsets=offsets)
 
 
-def _q5_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _q5_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     scales, offsets = _scales_and_offsets(blocks, shape)
     low = _split(blocks[:, 48:].reshape(-1, 4, 32)).reshape(-1, 8, 32)
     high = blocks[:, None, 16:48] >> np.arange(8, dtype=np.uint8)[:, None] & 1
-    return stored((low | high << 4).reshape(shape), "u5", scales, 32, len(shape) - 1, offsets=offsets)
+    return QuantizedTensor.from_codes(
+        (low | high << 4).reshape(shape), "u5", scales, 32, len(shape) - 1, offsets=offsets
+    )
 
 
-def _q6_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> StoredTensor:
+def _q6_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
     low = _split(blocks[:, :128].reshape(-1, 2, 64)).reshape(-1, 2, 4, 32)
     high = blocks[:, 128:192].reshape(-1, 2, 1, 32) >> np.arange(0, 8, 2, dtype=np.uint8)[:, None] & 3
     codes = ((low | high << 4) ^ 32).reshape(shape)
     scales = _half(blocks[:, 208:]).astype(np.float32) * blocks[:, 192:208].view(np.int8)
-    return stored(codes, "i6", _groups(scales, shape, 16), 16, len(shape) - 1)
+    return QuantizedTensor.from_codes(codes, "i6", _groups(scales, shape, 16), 16, len(shape) - 1)
 
 
-_Unpacked = Callable[[NDArray[np.uint8], tuple[int, ...]], StoredTensor]
+_Unpacked = Callable[[NDArray[np.uint8], tuple[int, ...]], QuantizedTensor]
 # The file's number of a type: name, elements and bytes of a block, and how it is read.
 _BLOCKS: dict[int, tuple[str, int, int, _Unpacked]] = {
     2: ("Q4_0", 32, 18, _q4_0),

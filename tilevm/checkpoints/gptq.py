@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.stored import StoredTensor, stored
 from tilevm.checkpoints.words import dense, divided
 from tilevm.errors import CheckpointError
+from tilevm.quantization import QuantizedTensor
 
 __all__ = ["awq", "gptq", "is_awq"]
 
@@ -33,7 +33,7 @@ def gptq(
     scales: NDArray[Any],
     g_idx: NDArray[Any] | None,
     version: int | None,
-) -> StoredTensor:
+) -> QuantizedTensor:
     """``version`` is what the configuration says; symmetric zeros, which are all 2^(b-1), tell it themselves."""
     if any(each.ndim != 2 for each in (qweight, qzeros, scales)) or scales.size == 0:
         raise CheckpointError("H005", f"tensor {name!r}: qweight, qzeros and scales have not 2 dimensions each")
@@ -58,21 +58,31 @@ def gptq(
         raise CheckpointError("H005", f"tensor {name!r}: g_idx does not name one of {groups} groups for {rows} rows")
     if np.array_equal(index, plain):
         held, group = divided(scales, size, rows, 0)
-        return stored(codes, f"u{bits}", held, group, 0, divided(zeros, size, rows, 0)[0])
+        return QuantizedTensor.from_codes(codes, f"u{bits}", held, group, 0, divided(zeros, size, rows, 0)[0])
     order = np.argsort(index, kind="stable")
     if not np.array_equal(index[order], plain):  # groups of different length: a scale for each row
-        return stored(codes, f"u{bits}", scales[index], 1, 0, zeros[index])
+        return QuantizedTensor.from_codes(codes, f"u{bits}", scales[index], 1, 0, zeros[index])
     held, group = divided(scales, size, rows, 0)
-    return stored(codes[order], f"u{bits}", held, group, 0, divided(zeros, size, rows, 0)[0], permutation=order)
+    return QuantizedTensor.from_codes(
+        codes[order],
+        f"u{bits}",
+        held,
+        group,
+        0,
+        divided(zeros, size, rows, 0)[0],
+        permutation=order,
+    )
 
 
-def awq(name: str, qweight: NDArray[Any], qzeros: NDArray[Any], scales: NDArray[Any]) -> StoredTensor:
+def awq(name: str, qweight: NDArray[Any], qzeros: NDArray[Any], scales: NDArray[Any]) -> QuantizedTensor:
     """AWQ of 4 bits; its zeros are stored as they are."""
     rows, groups = qweight.shape[0], scales.shape[0]
     if groups == 0 or rows % groups or qzeros.shape != (groups, qweight.shape[1]):
         shapes = f"{list(qweight.shape)}, qzeros {list(qzeros.shape)} and scales {list(scales.shape)}"
         raise CheckpointError("H005", f"tensor {name!r}: qweight {shapes} are not those of AWQ")
-    return stored(_columns(qweight), "u4", scales, rows // groups, 0, _columns(qzeros).astype(np.float32))
+    return QuantizedTensor.from_codes(
+        _columns(qweight), "u4", scales, rows // groups, 0, _columns(qzeros).astype(np.float32)
+    )
 
 
 def _columns(words: NDArray[Any]) -> NDArray[np.uint8]:

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.stored import StoredTensor
 from tilevm.dtypes import dtype
 from tilevm.errors import CheckpointError
 from tilevm.packed_array import PackedArray
+from tilevm.quantization import QuantizedTensor
 
 __all__ = ["gpt_oss", "mx", "nvfp4"]
 
 
-def nvfp4(name: str, packed: NDArray[Any], scales: NDArray[Any], overall: NDArray[Any], divide: bool) -> StoredTensor:
+def nvfp4(
+    name: str, packed: NDArray[Any], scales: NDArray[Any], overall: NDArray[Any], divide: bool
+) -> QuantizedTensor:
     """The scales become floats: the e4m3 scale by or times the tensor's, rounded to ``float32`` once."""
     _check(name, packed, scales, 8)
     if overall.size != 1:
@@ -27,19 +29,19 @@ def nvfp4(name: str, packed: NDArray[Any], scales: NDArray[Any], overall: NDArra
     each, whole = dtype("f8e4m3").decode_to(scales, np.float32), np.float32(overall.reshape(-1)[0])
     shape = (*packed.shape[:-1], packed.shape[-1] * 2)
     codes = PackedArray(packed.reshape(-1), "f4e2m1", shape)
-    return StoredTensor(codes, each / whole if divide else each * whole, None, 16, len(shape) - 1)
+    return QuantizedTensor.grouped(codes, each / whole if divide else each * whole, 16, len(shape) - 1)
 
 
-def mx(name: str, packed: NDArray[Any], scales: NDArray[Any], kind: str) -> StoredTensor:
+def mx(name: str, packed: NDArray[Any], scales: NDArray[Any], kind: str) -> QuantizedTensor:
     """``packed[…, K·bits/8]`` bytes with ``scales[…, K/32]``."""
     bits = dtype(kind).bits
     _check(name, packed, scales, 4 * bits)
     shape = (*packed.shape[:-1], packed.shape[-1] * 8 // bits)
     held = PackedArray(np.ascontiguousarray(scales).reshape(-1), "e8m0", scales.shape)
-    return StoredTensor(PackedArray(packed.reshape(-1), kind, shape), held, None, 32, len(shape) - 1)
+    return QuantizedTensor.grouped(PackedArray(packed.reshape(-1), kind, shape), held, 32, len(shape) - 1)
 
 
-def gpt_oss(name: str, blocks: NDArray[Any], scales: NDArray[Any]) -> StoredTensor:
+def gpt_oss(name: str, blocks: NDArray[Any], scales: NDArray[Any]) -> QuantizedTensor:
     """``blocks[E, N, K/32, 16]`` and ``scales[E, N, K/32]``."""
     if blocks.ndim < 2 or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
         shapes = f"blocks {list(blocks.shape)}, scales {list(scales.shape)}"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tilevm.checkpoints import bitsandbytes, compressed_tensors, converted, gptq, microscaling
 from tilevm.checkpoints.gguf import Gguf
-from tilevm.checkpoints.stored import StoredTensor
 from tilevm.errors import CheckpointError
 from tilevm.files import file_errors
 from tilevm.packed_array import PackedArray
+from tilevm.quantization import QuantizedTensor
 from tilevm.safetensors import SafeTensors
 
 __all__ = ["Checkpoint", "open"]
@@ -67,7 +67,7 @@ class Checkpoint:
             raise CheckpointError("H003", f"the checkpoint has no tensor {name!r}")
         return self._formats[name][0]
 
-    def tensor(self, name: str) -> StoredTensor | NDArray[Any] | PackedArray:
+    def tensor(self, name: str) -> QuantizedTensor | NDArray[Any] | PackedArray:
         """The tensor: quantised; plain as a NumPy array; or plain in a format that NumPy lacks, packed.
 
         Raises ``CheckpointError`` H003 for an unknown name, H005 for parts that do not go together.
@@ -76,7 +76,7 @@ class Checkpoint:
         if self._gguf is not None:
             return self._gguf.tensor(name)
         if kind == "tilevm":
-            return converted.load(self._files[0], name, self._entries[name])
+            return converted.rebuilt(self._files[0], name, self._entries[name])
         if kind == "plain":
             file = self._where[name]
             info = file.info(name)
@@ -107,7 +107,7 @@ class Checkpoint:
     def _shape(self, name: str) -> tuple[int, ...]:
         return self._where[name].info(name).shape
 
-    def _quantized(self, name: str, kind: str, base: str) -> StoredTensor:
+    def _quantized(self, name: str, kind: str, base: str) -> QuantizedTensor:
         def part(suffix: str, *types: str) -> NDArray[Any]:
             file = self._where[base + suffix]
             info = file.info(base + suffix)

@@ -9,9 +9,10 @@ from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, INTEGER, TRUTH, Instruction, attribute, instruction, operand
 from tilevm.instructions.elementwise import any_in_block, register_type
 from tilevm.machine import Array, Batch
+from tilevm.philox import random_words
 from tilevm.values import Operand, ScalarType, Type
 
-__all__ = ["Assert", "BlockIndex", "GridSize", "Print", "Random", "Trap", "philox"]
+__all__ = ["Assert", "BlockIndex", "GridSize", "Print", "Random", "Trap"]
 
 
 def _check_axis(call: str, axis: int) -> None:
@@ -85,36 +86,7 @@ class Random(Instruction):
         if self.offset is not None:
             places = places + batch.values(self.offset).astype(np.uint64)[:, None]
         seeds = batch.values(self.seed).astype(np.uint64)[:, None]
-        words = philox((*_halves(places), 0, 0), _halves(seeds))
-        return words[0].reshape(-1, *self.shape)
-
-
-def _halves(numbers: Array) -> tuple[Array, Array]:
-    """The low and the high word of 64-bit numbers."""
-    return numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
-
-
-def philox(counter: tuple[Array | int, ...], key: tuple[Array | int, ...]) -> tuple[Array, ...]:
-    """Philox4x32-10: four u32 words for each four-word counter and two-word key, which broadcast.
-
-    >>> [f"{int(word):08x}" for word in philox((0, 0, 0, 0), (0, 0))]
-    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
-    """
-    words = [np.asarray(word, np.uint32) for word in counter]
-    keys = [np.asarray(word, np.uint32) for word in key]
-    with np.errstate(over="ignore"):
-        for step in range(10):
-            if step:
-                keys = [keys[0] + np.uint32(0x9E3779B9), keys[1] + np.uint32(0xBB67AE85)]
-            first = words[0].astype(np.uint64) * np.uint64(0xD2511F53)
-            second = words[2].astype(np.uint64) * np.uint64(0xCD9E8D57)
-            words = [
-                (second >> np.uint64(32)).astype(np.uint32) ^ words[1] ^ keys[0],
-                second.astype(np.uint32),
-                (first >> np.uint64(32)).astype(np.uint32) ^ words[3] ^ keys[1],
-                first.astype(np.uint32),
-            ]
-    return tuple(np.broadcast_arrays(*words))
+        return random_words(places, seeds).reshape(-1, *self.shape)
 
 
 @instruction("print", pure=False)

@@ -20,60 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from tilevm.dtypes import DType, dtype
 from tilevm.errors import DTypeError
 from tilevm.packed_array import PackedArray
+from tilevm.quantization.tensor import QuantizedTensor
 
-__all__ = ["QuantizedTensor", "quantize"]
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedTensor:
-    """Codes in the shape of the weights, scales (and for unsigned formats zero points) with ``group`` times fewer
-    elements along ``axis``, in the scales' format: a NumPy array where NumPy has it, else a ``PackedArray``.
-    """
-
-    codes: PackedArray
-    scales: NDArray[np.generic] | PackedArray
-    zeros: NDArray[np.generic] | PackedArray | None
-    group: int
-    axis: int
-
-    @property
-    def dtype(self) -> DType:
-        """The format of the codes."""
-        return self.codes.dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the weights, in elements."""
-        return self.codes.shape
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of codes, scales and zero points together."""
-        return self.codes.nbytes + self.scales.nbytes + (0 if self.zeros is None else self.zeros.nbytes)
-
-    @property
-    def bits_per_weight(self) -> float:
-        """Bits of codes, scales and zero points for each weight."""
-        return 8 * self.nbytes / max(1, self.codes.size)
-
-    def dequantize(self) -> NDArray[np.float32]:
-        """The weights that the codes stand for, ``float32`` in the weights' shape."""
-        numbers = self.dtype.decode_to(self.codes.codes(), np.float32)
-        if self.zeros is not None:
-            numbers -= self._spread(self.zeros)
-        numbers *= self._spread(self.scales)
-        return numbers
-
-    def _spread(self, each: NDArray[np.generic] | PackedArray) -> NDArray[np.float32]:
-        """One element of a group for every weight in it."""
-        return np.repeat(np.asarray(each, np.float32), self.group, axis=self.axis)
-
-    def __repr__(self) -> str:
-        zeros = "" if self.zeros is None else " with zero points"
-        return (
-            f"QuantizedTensor({self.dtype}{list(self.shape)} in groups of {self.group} along axis {self.axis}{zeros}, "
-            f"{self.bits_per_weight:.2f} bits each)"
-        )
+__all__ = ["quantize"]
 
 
 def quantize(
@@ -98,7 +47,7 @@ def quantize(
 
     >>> q = quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
     >>> q
-    QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0, 6.12 bits each)
+    QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0 with f16 scales, 6.12 bits each)
     >>> float(np.abs(q.dequantize() - np.linspace(-1, 1, 256).reshape(256, 1)).max().round(3))
     0.071
     """
@@ -115,7 +64,7 @@ def quantize(
     best = reduce(_Attempt.better, attempts)
     codes = PackedArray.from_codes(best.codes.reshape(numbers.shape), kind)
     zeros = None if best.zeros is None else _held(best.zeros, scale_kind)
-    return QuantizedTensor(codes, _held(best.scales, scale_kind), zeros, size, axis)
+    return QuantizedTensor.grouped(codes, _held(best.scales, scale_kind), size, axis, zeros)
 
 
 def _numbers(weights: ArrayLike) -> NDArray[np.float32]:

@@ -1,0 +1,14 @@
+"""Quantisation: numbers as codes of a narrow format, each block of which shares a scale.
+
+>>> import numpy as np
+>>> quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
+QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0 with f16 scales, 6.12 bits each)
+"""
+
+from __future__ import annotations
+
+from tilevm.quantization.hadamard import Hadamard
+from tilevm.quantization.quantizer import quantize
+from tilevm.quantization.tensor import QuantizedTensor
+
+__all__ = ["Hadamard", "QuantizedTensor", "quantize"]
