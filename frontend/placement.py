@@ -153,7 +153,7 @@ def tensor_layout(state: State, node: syntax.Expression, tensor: TensorType) -> 
     if isinstance(layout, MemoryPattern):
         if known:
             try:
-                layout.bind(shape, tensor.dtype.bits)
+                layout.placed(shape, tensor.dtype.bits)
             except LayoutError as error:
                 state.diagnostics.absorb(error, node.span)
         return layout

@@ -23,7 +23,7 @@ from tilevm.dtypes import DType
 from tilevm.dtypes import dtype as format_of
 from tilevm.errors import ArgumentError, DTypeError
 from tilevm.ir import Program
-from tilevm.layout import Layout
+from tilevm.memory_pattern import Placement
 from tilevm.packed_array import PackedArray
 from tilevm.packing import packed_bytes
 from tilevm.runtime.arrays import numpy_type
@@ -60,7 +60,7 @@ class DeviceArray:
     address: int
     nbytes: int
     device: int
-    layout: Layout | None = None
+    layout: Placement | None = None
     """The layout of a ``PackedArray``; None where elements lie row after row."""
     held: Any = None
     """What the address belongs to, where that is not ``given``."""
@@ -172,7 +172,7 @@ def check_layouts(program: Program, arrays: Mapping[str, DeviceArray], sizes: Ma
             raise _other_layout(value, array, declared)
 
 
-def _other_layout(value: Value, array: DeviceArray, declared: Layout | None) -> ArgumentError:
+def _other_layout(value: Value, array: DeviceArray, declared: Placement | None) -> ArgumentError:
     name = value.name
     written = "row after row" if array.layout is None else f"as {array.layout}"
     return ArgumentError(

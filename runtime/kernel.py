@@ -16,10 +16,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tilevm.dtypes import DType
 from tilevm.errors import ArgumentError, UsageError, did_you_mean
 from tilevm.frontend import KernelDefinition, load_file, load_text
 from tilevm.frontend import Module as ModuleDefinition
 from tilevm.ir import Program
+from tilevm.packed_array import PackedArray
 from tilevm.passes import DEFAULT_ARCHITECTURE
 from tilevm.report import Report
 from tilevm.runtime.arguments import Arguments, sizes_among, sort_arguments
@@ -28,9 +30,11 @@ from tilevm.runtime.backends import choose_backend
 from tilevm.runtime.compile_time import infer_formats, read_compile_time
 from tilevm.runtime.interpreted import interpret
 from tilevm.runtime.launch import HOST, Launch, check
+from tilevm.runtime.packing import check_tensor, packed, unpacked
 from tilevm.runtime.programs import Programs
 from tilevm.runtime.signature import signature
 from tilevm.runtime.specialisation import Specialisation
+from tilevm.values import Value
 
 if TYPE_CHECKING:
     from tilevm.runtime.compiled import CompiledKernel
@@ -163,6 +167,35 @@ class Kernel:
         known = tuple(sorted((name, divisor) for name, divisor in divisors.items() if divisor > 1))
         wanted = Specialisation(arch(target or DEFAULT_ARCHITECTURE).name, known)
         return self._programs.compiled(self._programs.with_sizes(program, constants), wanted)
+
+    def pack(self, name: str, array: Any, /, **compile_time: Any) -> PackedArray:
+        """The array as the tensor parameter ``name`` declares it in memory, to be passed to the kernel; done once.
+
+        ``array`` has the parameter's format and its whole shape: a ``PackedArray``, or a NumPy array where NumPy has
+        the format. Formats that are compile-time parameters are found from it; what else the layout depends on is given
+        by name, as in a call. A tensor that is no whole number of blocks is padded, in its packed form alone.
+
+        Raises ``ArgumentError`` A001 for an unknown name, A005 to A007 and A024 for an array that does not fit, and
+        what ``specialise`` raises.
+        """
+        check_tensor(self.definition, name)
+        given = adopt(name, array, written=False)
+        return packed(self._parameter(name, given.dtype, compile_time), given)
+
+    def unpack(self, name: str, array: PackedArray, /, **compile_time: Any) -> PackedArray:
+        """The inverse of ``pack``: the same elements, row after row.
+
+        Raises ``ArgumentError`` A001, A022 for an array that lies in another way, and what ``specialise`` raises.
+        """
+        check_tensor(self.definition, name)
+        return unpacked(self._parameter(name, array.dtype, compile_time), array)
+
+    def _parameter(self, name: str, dtype: DType, compile_time: Mapping[str, Any]) -> Value:
+        """A tensor parameter of the program whose formats are found from the array that is passed for it."""
+        written = read_compile_time(self.definition, compile_time)
+        inferred = infer_formats(self.definition, {name: dtype}, written)
+        program = self._programs.specialised(written | inferred)
+        return next(value for value in program.tensors if value.name == name)
 
     def _on_cuda(self) -> CudaCalls:
         if self._cuda is None:

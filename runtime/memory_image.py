@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from tilevm.errors import ExecutionError
 from tilevm.ir import Let, Program, walk
-from tilevm.layout import Layout
 from tilevm.memory import in_memory_form
+from tilevm.memory_pattern import Placement
 from tilevm.packed_array import PackedArray
 from tilevm.packing import packed_bytes
 from tilevm.runtime.arrays import ArrayArgument
@@ -25,13 +25,13 @@ from tilevm.values import TensorType, Value
 __all__ = ["bring_back", "check_views", "declared_layout", "image", "image_bytes", "views"]
 
 
-def declared_layout(value: Value, sizes: Mapping[str, int]) -> Layout | None:
+def declared_layout(value: Value, sizes: Mapping[str, int]) -> Placement | None:
     """The memory layout that a parameter declares, None where it is row-major and dense."""
     assert isinstance(value.type, TensorType)
     declared = value.type.layout
-    if declared is None or isinstance(declared, Layout):
-        return declared
-    return declared.bind(shape_of(value, sizes), value.dtype.bits)
+    if declared is None:
+        return None
+    return declared.placed(shape_of(value, sizes), value.dtype.bits)
 
 
 def image_bytes(value: Value, sizes: Mapping[str, int]) -> int:

@@ -24,10 +24,11 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from tilevm.arch import Arch
 from tilevm.dtypes import DType
-from tilevm.errors import ProgramError
+from tilevm.errors import LayoutError, ProgramError
 from tilevm.layout import Layout
 from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
+from tilevm.memory_pattern import MemoryPattern
 from tilevm.plan import Plan, Planning
 from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, TileType, Type, Value, Window
 
@@ -367,6 +368,14 @@ def _check_operand(owner: Instruction, name: str, role: Role, held: Operand) -> 
 
 
 def _check_access(owner: Instruction, name: str, role: Role, base: Operand) -> None:
+    layout = base.type.layout if isinstance(base.type, TensorType) else None
+    if isinstance(layout, MemoryPattern) and not layout.addressable and role.form != "tensor":
+        raise LayoutError(
+            "L047",
+            f"`{owner.spelling}` takes elements, and those of a tensor @ {layout} have no address of their own",
+            argument=name,
+            help="memory_view(…, u8, […]) gives its bytes: load these, and `view` makes elements of them",
+        )
     if role.writes and isinstance(base, Value) and isinstance(base.type, TensorType) and base.type.access == "in":
         raise ProgramError(
             "T013",

@@ -340,6 +340,9 @@ class Layout(LayoutMap):
             raise checks.no_fit(str(self), shape, bits, "it is for another shape or width")
         return self if self.width == bits else self.scaled(bits)
 
+    placed = bind
+    """As of ``MemoryPattern.placed``."""
+
     def _with(self, dims: Iterable[Iterable[Digit]]) -> Layout:
         return Layout._of(dims, self.rep, self.xor, self.width)
 

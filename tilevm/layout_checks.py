@@ -306,6 +306,16 @@ def no_concat(layout: Described, other: object, dim: int) -> LayoutError:
     )
 
 
+def orders_a_block(layout: Described) -> None:
+    """L016 for a register layout in which some element has several places, or several have one."""
+    if layout.rep or any(digit.axis == "-" for dim in layout.dims for digit in dim):
+        raise LayoutError(
+            "L016",
+            f"{layout} cannot order the elements of a block: some element has several places, or several have one",
+            help="use a layout without replicas and broadcasts",
+        )
+
+
 def no_fit(pattern: str, shape: Sequence[int], bits: int, why: str, help: str | None = None) -> LayoutError:
     """The error of a memory layout or pattern that does not fit the shape it is used for."""
     return LayoutError(

@@ -23,7 +23,7 @@ import numpy as np
 from tilevm.errors import LayoutError
 from tilevm.layout import Layout
 
-__all__ = ["SAME", "Relation", "coarser", "one_way", "same_but_for_slots", "serving", "two_ways"]
+__all__ = ["ANY_SLOTS", "SAME", "Relation", "coarser", "one_way", "same_but_for_slots", "serving", "two_ways"]
 
 Map = Callable[[Layout], Layout]
 
@@ -34,12 +34,14 @@ class Relation:
 
     ``operand_from`` gives the operand's layout for the result's and ``result_from`` the result's for the operand's;
     one of them may be None. Both may raise ``LayoutError`` for a layout that the instruction cannot keep. ``accepts``
-    compares the layout that the operand needs with the one it has.
+    compares the layout that the operand needs with the one it has. An ``eager`` relation would rather have the very
+    layout, although it accepts others.
     """
 
     operand_from: Map | None
     result_from: Map | None
     accepts: Callable[[Layout, Layout], bool] = eq
+    eager: bool = False
 
     def operand_of(self, result: Layout) -> Layout | None:
         """The layout of the operand that goes with a layout of the result, None where there is none."""
@@ -122,3 +124,7 @@ def same_but_for_slots(register_slots: int) -> Callable[[Layout, Layout], bool]:
         return bool(np.array_equal(tables[0], tables[1]))
 
     return alike
+
+
+ANY_SLOTS = Relation(SAME.operand_from, SAME.result_from, same_but_for_slots(1), eager=True)
+"""Element by element, from any slot of the same thread."""

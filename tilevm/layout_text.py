@@ -19,16 +19,18 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
 from tilevm.atoms import NAMESPACES
 from tilevm.digits import Digit
-from tilevm.errors import LayoutError, Source, Span, did_you_mean
+from tilevm.dtypes import DType, dtype
+from tilevm.errors import DTypeError, LayoutError, Source, Span, did_you_mean
+from tilevm.interleaving import interleaved
 from tilevm.layout import Layout
 from tilevm.layout_constructors import column_local, column_major, column_spatial, local, rep, row_major, spatial, warps
-from tilevm.memory_pattern import COLUMN_MAJOR, ROW_MAJOR, MemoryPattern, blocks, packed, strides, swizzle
+from tilevm.memory_pattern import COLUMN_MAJOR, ROW_MAJOR, MemoryPattern, blocks, fragments, packed, strides, swizzle
 from tilevm.xor_map import Xor
 
 __all__ = ["CONSTRUCTORS", "METHODS", "NAMES", "NAMESPACES", "call", "layout", "memory_pattern", "parse"]
@@ -49,6 +51,8 @@ CONSTRUCTORS: Mapping[str, Callable[..., Layout | MemoryPattern]] = MappingProxy
             blocks,
             packed,
             swizzle,
+            fragments,
+            interleaved,
         )
     }
 )
@@ -126,9 +130,9 @@ def call(name: str, function: Callable[..., Any], arguments: list[Any], keywords
 
 
 def _parameter_kinds(function: Callable[..., Any]) -> tuple[type, ...]:
-    """What the parameters of a function are: layouts, integers or both."""
+    """What the parameters of a function are: layouts, integers, formats."""
     written = {str(parameter.annotation) for parameter in inspect.signature(function).parameters.values()}
-    return tuple(kind for kind in (int, Layout) if kind.__name__ in written)
+    return tuple(kind for kind in (int, Layout, DType) if kind.__name__ in written)
 
 
 def _usage(name: str, function: Callable[..., Any]) -> str:
@@ -230,6 +234,8 @@ class _Text:
             return NAMESPACES[name]
         if name in CONSTRUCTORS:
             raise LayoutError("L015", f"`{name}` needs arguments", help=_usage(name, CONSTRUCTORS[name]))
+        with suppress(DTypeError):
+            return dtype(name)
         raise _unknown(name, [*CONSTRUCTORS, *NAMESPACES])
 
     def attribute(self, node: ast.Attribute) -> Any:

@@ -5,6 +5,7 @@
     swizzle(3, 4, 3)           row-major, with bits of the byte address flipped by higher ones
     blocks(64, 32) * tile      blocks of 64 by 32, one after another, each in the order of a register layout
     packed(tile)               the same as blocks(*tile.shape) * tile
+    fragments(tile)            blocks as the threads of the register layout hold them, 16 bytes at a time
 
 The shape and the width of an element are known where the pattern is used: ``bind(shape, bits)`` makes a memory
 ``Layout``. Patterns compare by what they say, and print as they are written.
@@ -18,10 +19,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from tilevm import layout_checks as checks
 from tilevm.digits import Digit
 from tilevm.errors import LayoutError
+from tilevm.fragment_order import FragmentOrder
 from tilevm.layout import Layout
 from tilevm.layout_constructors import column_major, local, row_major
 from tilevm.layout_expression import expression
@@ -29,7 +32,20 @@ from tilevm.memory_terms import Term, dense, grid_of, of_layout
 from tilevm.sizes import Size
 from tilevm.xor_map import Xor
 
-__all__ = ["COLUMN_MAJOR", "ROW_MAJOR", "MemoryPattern", "blocks", "packed", "strides", "swizzle"]
+__all__ = [
+    "COLUMN_MAJOR",
+    "ROW_MAJOR",
+    "MemoryPattern",
+    "Placement",
+    "blocks",
+    "fragments",
+    "packed",
+    "strides",
+    "swizzle",
+]
+
+Placement: TypeAlias = Layout | FragmentOrder
+"""Where each element of a tensor lies, or each bit of it."""
 
 
 class MemoryPattern(ABC):
@@ -43,6 +59,12 @@ class MemoryPattern(ABC):
         element.
         """
 
+    def placed(self, shape: Sequence[int], bits: int) -> Placement:
+        """Where the elements of a tensor lie: the memory layout that ``bind`` gives, or an order that gives elements no
+        address. Raises what ``bind`` raises.
+        """
+        return self.bind(shape, bits)
+
     @abstractmethod
     def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
         """Where an element lies in a tensor of ``shape``, which may hold symbols and fits the pattern, before the
@@ -52,6 +74,12 @@ class MemoryPattern(ABC):
     def xor(self) -> Xor | None:
         """The swizzle, of offsets in bits; None where there is none."""
         return None
+
+    @property
+    def addressable(self) -> bool:
+        """Whether the bits of an element lie side by side, so that it has an address; if not, ``memory_view`` alone
+        reads the tensor."""
+        return True
 
     def __repr__(self) -> str:
         return f"memory_pattern({str(self)!r})"
@@ -128,12 +156,7 @@ class _Blocks(MemoryPattern):
             return NotImplemented
         checks.registers(inner, "blocks")
         order = inner if self.order is None else self.order * inner
-        if order.rep or any(digit.axis == "-" for dim in order.dims for digit in dim):
-            raise LayoutError(
-                "L016",
-                f"{order} cannot order the elements of a block: some element has several places, or several have one",
-                help="use a layout without replicas and broadcasts",
-            )
+        checks.orders_a_block(order)
         # A block may be written as a product of several factors, so that on the way its shape is a divisor.
         if not _divides(order.shape or (1,) * len(self.extents), self.extents):
             raise LayoutError(
@@ -213,6 +236,56 @@ def packed(order: Layout) -> MemoryPattern:
     """
     checks.registers(order, "packed")
     return blocks(*order.shape) * order
+
+
+@dataclass(frozen=True, repr=False)
+class _Fragments(MemoryPattern):
+    """Blocks of the shape of ``order``, each as its threads hold it."""
+
+    order: Layout
+
+    @property
+    def addressable(self) -> bool:
+        return False
+
+    def bind(self, shape: Sequence[int], bits: int) -> Layout:
+        raise LayoutError(
+            "L047",
+            f"elements have no address of their own in `{self}`",
+            help="a kernel reads such a tensor through memory_view; a shared tile has another layout",
+        )
+
+    def placed(self, shape: Sequence[int], bits: int) -> FragmentOrder:
+        extents = tuple(int(extent) for extent in shape)
+        if len(extents) < self.order.rank:
+            raise checks.no_fit(str(self), shape, bits, f"it needs at least {self.order.rank} dimensions")
+        if self.order.slots * bits % 8:
+            raise checks.no_fit(
+                str(self), shape, bits, f"a thread holds {self.order.slots} x {bits} bits, which are no whole bytes"
+            )
+        return FragmentOrder(self.order, extents, bits)
+
+    def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
+        raise AssertionError("elements of fragments have no address: windows of them are refused")
+
+    def __str__(self) -> str:
+        return f"fragments({expression(self.order) or self.order})"
+
+
+def fragments(order: Layout) -> MemoryPattern:
+    """The tensor in blocks of the shape of a register layout, each as its threads hold it, 16 bytes of every thread at
+    a time; blocks that reach beyond the tensor are padded. ``FragmentOrder`` has the details.
+
+    Raises ``LayoutError`` L003 for a memory layout, L016 for replicas or broadcasts. ``placed`` raises L016 where a
+    thread's codes are no whole bytes, or the tensor has too few dimensions; ``bind`` raises L047.
+
+    >>> from tilevm.layout_constructors import spatial
+    >>> fragments(spatial(8, 4) * local(1, 2))
+    memory_pattern('fragments(spatial(8, 4) * local(1, 2))')
+    """
+    checks.registers(order, "fragments")
+    checks.orders_a_block(order)
+    return _Fragments(order)
 
 
 @dataclass(frozen=True, repr=False)

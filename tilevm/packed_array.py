@@ -22,8 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from tilevm.dtypes import DType, Random, codebook, dtype
 from tilevm.errors import DTypeError, UsageError
 from tilevm.files import file_errors, replacing
+from tilevm.fragment_order import FragmentOrder
 from tilevm.layout import Layout
-from tilevm.layout_text import layout as parse_layout
+from tilevm.layout_text import parse as parse_layout
+from tilevm.memory_pattern import Placement
 from tilevm.packing import pack, packed_bytes, unpack
 
 __all__ = ["PackedArray"]
@@ -38,7 +40,7 @@ class PackedArray:
     """
 
     def __init__(
-        self, data: ArrayLike, dtype: DType | str, shape: tuple[int, ...], layout: Layout | None = None
+        self, data: ArrayLike, dtype: DType | str, shape: tuple[int, ...], layout: Placement | None = None
     ) -> None:
         self.dtype = _format(dtype)
         self.shape = _shape(shape)
@@ -72,7 +74,7 @@ class PackedArray:
         return not isinstance(self.data, np.ndarray)
 
     @classmethod
-    def from_codes(cls, codes: ArrayLike, dtype: DType | str, layout: Layout | None = None) -> PackedArray:
+    def from_codes(cls, codes: ArrayLike, dtype: DType | str, layout: Placement | None = None) -> PackedArray:
         """Packs codes, integers in the shape of the result.
 
         Raises ``DTypeError`` D003 for what is not a code, D008 for a layout that does not fit, or that gives bits to
@@ -83,6 +85,8 @@ class PackedArray:
         fitting = _fitting(layout, kind, checked.shape)
         if fitting is None:
             return cls(pack(checked, kind.bits), kind, checked.shape)
+        if isinstance(fitting, FragmentOrder):
+            return cls(fitting.arranged(checked), kind, checked.shape, fitting)
         packed = cls(_placed(checked, fitting), kind, checked.shape, fitting)
         if not np.array_equal(packed.codes(), checked):
             raise DTypeError(
@@ -100,7 +104,7 @@ class PackedArray:
         rounding: str = "nearest_even",
         saturate: bool | None = None,
         random: Random = None,
-        layout: Layout | None = None,
+        layout: Placement | None = None,
     ) -> PackedArray:
         """Encodes numbers (see ``DType.encode``) and packs them."""
         kind = _format(dtype)
@@ -127,6 +131,8 @@ class PackedArray:
         if self.layout is None:
             flat = unpack(self.data, self.dtype.bits, self.size)
             return flat.astype(self.dtype.storage, copy=False).reshape(self.shape)
+        if isinstance(self.layout, FragmentOrder):
+            return self.layout.codes(self.data).astype(self.dtype.storage, copy=False)
         offsets = self.layout.bit_offsets()
         slots = _slots(offsets, self.dtype.bits)
         if slots is not None:
@@ -254,7 +260,12 @@ class PackedArray:
         name, text = str(fields["dtype"][()]), str(fields["layout"][()])
         kind = codebook(name, fields["table"].tolist()) if fields["table"].size and name != "trit" else dtype(name)
         shape = tuple(int(extent) for extent in fields["shape"])
-        return cls(fields["data"], kind, shape, parse_layout(text) if text else None)
+        return cls(fields["data"], kind, shape, _placement(text, shape, kind) if text else None)
+
+
+def _placement(text: str, shape: tuple[int, ...], kind: DType) -> Placement:
+    found = parse_layout(text)
+    return found if isinstance(found, Layout) else found.placed(shape, kind.bits)
 
 
 def _format(given: DType | str) -> DType:
@@ -268,15 +279,15 @@ def _shape(shape: Any) -> tuple[int, ...]:
     return tuple(int(extent) for extent in extents)
 
 
-def _fitting(layout: Layout | None, kind: DType, shape: tuple[int, ...]) -> Layout | None:
+def _fitting(layout: Placement | None, kind: DType, shape: tuple[int, ...]) -> Placement | None:
     if layout is None:
         return None
-    fits = isinstance(layout, Layout) and layout.is_memory and layout.shape == shape and layout.width == kind.bits
+    fits = isinstance(layout, Placement) and layout.is_memory and layout.shape == shape and layout.width == kind.bits
     if not fits:
         raise DTypeError(
             "D008",
             f"the layout {layout} is not a memory layout of {kind}{list(shape)}",
-            help="bind(shape, bits) of a memory pattern gives one: blocks(4, 4).bind((8, 8), 6)",
+            help="placed(shape, bits) of a memory pattern gives one: blocks(4, 4).placed((8, 8), 6)",
         )
     return layout
 

@@ -17,7 +17,7 @@ from tilevm.instruction import ANY, FLOAT, Instruction, attribute, instruction, 
 from tilevm.instructions.elementwise import elementwise_layouts, register_type, rounded
 from tilevm.instructions.tiles import check_register_layout
 from tilevm.layout import Layout
-from tilevm.layout_relation import Relation
+from tilevm.layout_relation import ANY_SLOTS, Relation
 from tilevm.layout_view import check_view
 from tilevm.machine import Array, Batch
 from tilevm.packing import pack, unpack
@@ -70,7 +70,7 @@ class Cast(Instruction):
         return register_type(self.dtype, self.x.shape)
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
-        return elementwise_layouts(self, self.x.shape)
+        return _from_any_slot(self, "x", self.x)
 
     def evaluate(self, batch: Batch) -> Array:
         elements = batch.raw(self.x)
@@ -78,6 +78,13 @@ class Cast(Instruction):
         if self.random is not None:
             elements, random = np.broadcast_arrays(elements, batch.codes(self.random))
         return cast_codes(self.x.dtype, self.dtype, elements, self.rounding, self.saturate, random)
+
+
+def _from_any_slot(owner: Instruction, field: str, codes: Operand) -> Iterator[tuple[str, int | None, Relation]]:
+    """The relations of a cast: the numbers of a thread come from its narrow codes in any order, since a cast takes each
+    from where its bits lie."""
+    for name, place, relation in elementwise_layouts(owner, codes.shape):
+        yield name, place, ANY_SLOTS if name == field and codes.dtype.bits <= 8 else relation
 
 
 @instruction("view")
@@ -180,7 +187,7 @@ class Dequantize(Instruction):
         return register_type(self.scale.dtype, self.codes.shape)
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
-        return elementwise_layouts(self, self.codes.shape)
+        return _from_any_slot(self, "codes", self.codes)
 
     def evaluate(self, batch: Batch) -> Array:
         target = self.scale.dtype

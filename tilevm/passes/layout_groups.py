@@ -69,6 +69,10 @@ class _Group:
     accesses: list[Access] = field(default_factory=list)
 
 
+def _is_late(relation: Relation) -> bool:
+    return relation.accepts is not eq and not relation.eager
+
+
 class Groups:
     """Tiles with their layouts. Every tile is added with an anchor, then links are joined."""
 
@@ -96,7 +100,7 @@ class Groups:
         link that carries layouts in one direction only is tried again while anything joins, because what is on its
         other side may have got a stronger anchor meanwhile. At the end a weaker anchor may win over such a link.
         """
-        waiting = sorted(links, key=lambda link: (link.relation.accepts is not eq, -link.cost))
+        waiting = sorted(links, key=lambda link: (_is_late(link.relation), -link.cost))
         for weaker_may_win in (False, True):
             joined = True
             while joined:
