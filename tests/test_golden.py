@@ -1,5 +1,5 @@
-"""The CUDA of every example as it is in ``tests/golden``, with the remarks of the passes: what a change of the compiler
-does to them is seen in review.
+"""The CUDA of every example and of some operators as it is in ``tests/golden``, with the remarks of the passes: what a
+change of the compiler does to them is seen in review.
 
 ``python -m pytest tests/test_golden.py --update-golden`` writes the files anew.
 """
@@ -32,13 +32,20 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "matmul_explicit_u4": ("matmul_explicit", "sm_80", {"W": "u4"}),
     "matmul_explicit_f6e3m2": ("matmul_explicit", "sm_75", {"W": "f6e3m2"}),
     "attend_i4": ("attention", "sm_80", {}),
+    "quantize_i8_rows": ("quantization", "sm_80", {"A": "f16", "Q": "i8", "GROUP": 4096, "BLOCK": 4096}),
+    "quantize_f4e2m1_hadamard": (
+        "quantization",
+        "sm_90a",
+        {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32, "RUN": 32, "BLOCK": 4096},
+    ),
 }
-"""The golden files: the example, the architecture and the compile-time parameters."""
+"""The golden files: the example or operator, the architecture and the compile-time parameters."""
 
 
 def kernel_of(name: str, file: str) -> Any:
     """The kernel that a golden file is of: the one whose name the file's name begins with."""
-    module = tilevm.load(ROOT / "examples" / f"{file}.tvm")
+    folders = ROOT / "examples", ROOT / "tilevm" / "ops"
+    module = tilevm.load(next(path for folder in folders if (path := folder / f"{file}.tvm").exists()))
     return module[max((each for each in module if name.startswith(each)), key=len)]
 
 
