@@ -40,12 +40,14 @@ def codes_of(shape: tuple[int, ...], bits: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 1 << bits, shape).astype(np.uint8)
 
 
-@given(register_layouts(), st.integers(1, 8), st.data())
-def test_codes_come_back_and_each_lies_in_its_threads_stream(order: Layout, bits: int, data: st.DataObject) -> None:
+@given(register_layouts(), st.integers(1, 8), st.sampled_from((16, 8, 6, 1)), st.data())
+def test_codes_come_back_and_each_lies_in_its_threads_stream(
+    order: Layout, bits: int, piece: int, data: st.DataObject
+) -> None:
     if order.rep or any(digit.axis == "-" for dim in order.dims for digit in dim) or order.slots * bits % 8:
         return
     shape = tuple(data.draw(st.integers(1, 2 * side + 1)) for side in order.shape)
-    placed = fragments(order).placed(shape, bits)
+    placed = fragments(order, piece).placed(shape, bits)
     assert isinstance(placed, FragmentOrder)
     codes = codes_of(shape, bits)
     stored = placed.arranged(codes)
@@ -151,6 +153,13 @@ def test_elements_of_fragments_have_no_address() -> None:
     )
     with pytest.raises((ProgramError, LayoutError), match="L047"):
         tilevm.kernel(shared).specialise()
+
+
+def test_patterns_print_as_they_are_written() -> None:
+    for text in ("fragments(local(1, 8) * spatial(1, 8))", "fragments(local(1, 8) * spatial(1, 8), 4)"):
+        assert str(tilevm.memory_pattern(text)) == text
+    with pytest.raises(LayoutError, match="L015"):
+        tilevm.memory_pattern("fragments(local(8), 0)")
 
 
 def test_layouts_that_cannot_be_interleaved_are_refused() -> None:

@@ -1,9 +1,9 @@
 """Fragments: a tensor in memory as the threads of a warp hold it in registers, so that nothing moves after a load.
 
 A tensor is cut into blocks of the shape of a register layout. In a block every thread owns the codes of its slots, one
-dense stream of bits, and the stream is cut into *pieces* of 16 bytes. First comes piece 0 of every thread, then piece 1
-of every thread, and so on, so that each load of 16 bytes a thread takes neighbouring bytes of memory. Blocks that reach
-beyond the tensor are padded with code 0, in memory only: the tensor keeps its shape.
+dense stream of bits, and the stream is cut into *pieces*, of 16 bytes if nothing else is said. First comes piece 0 of
+every thread, then piece 1 of every thread, and so on, so that each load of 16 bytes a thread takes neighbouring bytes
+of memory. Blocks that reach beyond the tensor are padded with code 0, in memory only: the tensor keeps its shape.
 
 A code may straddle two pieces, which lie far apart. So an element has no address, and a kernel reads such a tensor
 through ``memory_view``, as bytes ``[block rows, block columns, pieces, threads, 16]``, of which ``view`` makes codes.
@@ -31,10 +31,10 @@ from tilevm.layout import Layout
 from tilevm.layout_expression import expression
 from tilevm.packing import pack, unpack
 
-__all__ = ["FragmentOrder"]
+__all__ = ["PIECE", "FragmentOrder", "text"]
 
 PIECE = 16
-"""Bytes of the widest load of a thread."""
+"""Bytes of a piece where nothing else is said: the widest load of a thread."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class FragmentOrder:
     order: Layout
     shape: tuple[int, ...]
     width: int
+    piece: int = PIECE
 
     is_memory = True
 
@@ -62,8 +63,8 @@ class FragmentOrder:
 
     @property
     def piece_bytes(self) -> int:
-        """Bytes of a piece: 16, or the largest power of two below that divides what a thread holds of a block."""
-        return gcd(PIECE, self.order.slots * self.width // 8)
+        """Bytes of a piece: ``piece``, or the largest divisor of it that divides what a thread holds of a block."""
+        return gcd(self.piece, self.order.slots * self.width // 8)
 
     @property
     def pieces(self) -> int:
@@ -111,7 +112,12 @@ class FragmentOrder:
         return _elements_of(self.order)
 
     def __str__(self) -> str:
-        return f"fragments({expression(self.order) or self.order})"
+        return text(self.order, self.piece)
+
+
+def text(order: Layout, piece: int) -> str:
+    """The pattern as it is written."""
+    return f"fragments({expression(order) or order}{'' if piece == PIECE else f', {piece}'})"
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from tilevm import fragment_order
 from tilevm import layout_checks as checks
 from tilevm.digits import Digit
 from tilevm.errors import LayoutError
@@ -243,6 +244,7 @@ class _Fragments(MemoryPattern):
     """Blocks of the shape of ``order``, each as its threads hold it."""
 
     order: Layout
+    piece: int = fragment_order.PIECE
 
     @property
     def addressable(self) -> bool:
@@ -263,21 +265,22 @@ class _Fragments(MemoryPattern):
             raise checks.no_fit(
                 str(self), shape, bits, f"a thread holds {self.order.slots} x {bits} bits, which are no whole bytes"
             )
-        return FragmentOrder(self.order, extents, bits)
+        return FragmentOrder(self.order, extents, bits, self.piece)
 
     def terms(self, shape: Sequence[Size], bits: int) -> tuple[Term, ...]:
         raise AssertionError("elements of fragments have no address: windows of them are refused")
 
     def __str__(self) -> str:
-        return f"fragments({expression(self.order) or self.order})"
+        return fragment_order.text(self.order, self.piece)
 
 
-def fragments(order: Layout) -> MemoryPattern:
-    """The tensor in blocks of the shape of a register layout, each as its threads hold it, 16 bytes of every thread at
-    a time; blocks that reach beyond the tensor are padded. ``FragmentOrder`` has the details.
+def fragments(order: Layout, piece: int = fragment_order.PIECE) -> MemoryPattern:
+    """The tensor in blocks of the shape of a register layout, each as its threads hold it, ``piece`` bytes of every
+    thread at a time; blocks that reach beyond the tensor are padded. ``FragmentOrder`` has the details.
 
-    Raises ``LayoutError`` L003 for a memory layout, L016 for replicas or broadcasts. ``placed`` raises L016 where a
-    thread's codes are no whole bytes, or the tensor has too few dimensions; ``bind`` raises L047.
+    Raises ``LayoutError`` L003 for a memory layout, L015 for a piece below 1, L016 for replicas or broadcasts.
+    ``placed`` raises L016 where a thread's codes are no whole bytes, or the tensor has too few dimensions; ``bind``
+    raises L047.
 
     >>> from tilevm.layout_constructors import spatial
     >>> fragments(spatial(8, 4) * local(1, 2))
@@ -285,7 +288,7 @@ def fragments(order: Layout) -> MemoryPattern:
     """
     checks.registers(order, "fragments")
     checks.orders_a_block(order)
-    return _Fragments(order)
+    return _Fragments(order, *checks.sizes("fragments", [piece]))
 
 
 @dataclass(frozen=True, repr=False)

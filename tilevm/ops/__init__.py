@@ -1,10 +1,16 @@
 """LLM operators, written in the language: each is a program, and the Python that calls it.
 
+pack_weight  PackedWeight       a quantised weight as the product reads it
+matmul                          y = x @ w, for weights of any format and activations of 16 or 8 bits
+quantize  Quantized  hadamard   numbers to codes and scales, fused with a Hadamard transform
+
 They take NumPy arrays and arrays on a GPU, and run where these lie; ``backend`` says otherwise.
 """
 
 from __future__ import annotations
 
+from tilevm.ops.matmul import matmul
 from tilevm.ops.quantization import Quantized, hadamard, quantize
+from tilevm.ops.weights import PackedWeight, pack_weight
 
-__all__ = ["Quantized", "hadamard", "quantize"]
+__all__ = ["PackedWeight", "Quantized", "hadamard", "matmul", "pack_weight", "quantize"]

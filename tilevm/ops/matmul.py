@@ -1,0 +1,83 @@
+"""The product with a quantised weight: ``y = x @ w``.
+
+    packed = tilevm.ops.pack_weight(tilevm.quantize(w, "f6e3m2", group=128))    # once
+    y = tilevm.ops.matmul(x, packed)                                            # NumPy, CuPy, torch
+
+``matmul.tvm`` has the kernels, written in the language. One packed form serves every tile and every number of rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tilevm.errors import ArgumentError
+from tilevm.ops.weights import PackedWeight
+
+__all__ = ["matmul", "tiles_for"]
+
+
+def matmul(
+    x: Any,
+    weight: PackedWeight,
+    *,
+    x_scale: Any = None,
+    y: Any = None,
+    backend: str | None = None,
+    **settings: Any,
+) -> Any:
+    """The product of activations ``x[M, K]`` with a packed weight ``[K, N]``: ``[M, N]`` in the format of ``x``.
+
+    For activations of 8 bits, ``x_scale`` is ``f32[M]``, one scale for each row, and the result is ``f16``, or the
+    format of ``settings["B"]``. ``y`` is written where it is given. ``settings`` are compile-time parameters of the
+    kernel, such as ``WN=2``; what is not given is chosen by the number of rows. Rows of a permuted weight (GPTQ's
+    act-order) are taken from ``x`` in their order.
+
+    Raises ``ArgumentError`` A026 for a scale that is missing or not needed, or a weight whose transform ``x`` would
+    have to go through first, and what a call of a kernel raises.
+
+    >>> import numpy as np
+    >>> import tilevm
+    >>> from tilevm.ops.weights import pack_weight
+    >>> w = np.random.default_rng(0).standard_normal((128, 96)).astype(np.float32)
+    >>> q = tilevm.quantize(w, "u4", group=64)
+    >>> x = np.eye(2, 128, dtype=np.float16)
+    >>> bool(np.allclose(matmul(x, pack_weight(q)), q.dequantize()[:2], rtol=1e-3))
+    True
+    """
+    narrow = weight.activations.bits == 8
+    if narrow != (x_scale is not None):
+        raise ArgumentError(
+            "A026",
+            f"activations of {weight.activations} {'need' if narrow else 'have no'} scales of their own",
+            argument="x_scale",
+            help="x_scale=… is f32[M], as tilevm.ops.quantize gives it" if narrow else "leave out x_scale",
+        )
+    if weight.transform is not None:
+        raise ArgumentError(
+            "A026",
+            f"the rows of this weight went through a Hadamard transform of {weight.transform.size}, and so must `x`",
+            argument="x",
+            help="transform x first, and pass dataclasses.replace(weight, transform=None)",
+        )
+    if weight.permutation is not None:
+        x = x[:, weight.permutation]
+    arguments = {"x": x, **weight.arrays, "tensor_scale": weight.tensor_scale}
+    arguments |= {} if x_scale is None else {"x_scale": x_scale}
+    arguments |= {} if y is None else {"y": y}
+    chosen = weight.settings | tiles_for(x.shape[0], weight.shape[1]) | settings
+    return weight.definition(**arguments, **chosen, backend=backend)
+
+
+def tiles_for(rows: int, columns: int) -> dict[str, int]:
+    """Warps and tiles for a product of so many rows and columns, where no tuner has chosen.
+
+    Few rows want many small blocks, so that every multiprocessor reads its share of the weights; many rows want large
+    tiles, in which each weight that is cast is multiplied often.
+
+    >>> tiles_for(1, 8192), tiles_for(4096, 8192)
+    ({'WM': 1, 'WN': 2, 'MT': 1, 'STAGES': 4}, {'WM': 2, 'WN': 2, 'MT': 4, 'STAGES': 3})
+    """
+    wide = 2 if columns > 64 else 1
+    if rows <= 64:
+        return {"WM": 1, "WN": wide, "MT": 1 if rows <= 16 else 2 if rows <= 32 else 4, "STAGES": 4}
+    return {"WM": 2, "WN": wide, "MT": 4, "STAGES": 3}
