@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tilevm.errors import ArgumentError
+from tilevm.ops.quantization import hadamard
 from tilevm.ops.weights import PackedWeight
 
 __all__ = ["matmul", "tiles_for"]
@@ -23,17 +25,21 @@ def matmul(
     x_scale: Any = None,
     y: Any = None,
     backend: str | None = None,
+    target: str | None = None,
     **settings: Any,
 ) -> Any:
     """The product of activations ``x[M, K]`` with a packed weight ``[K, N]``: ``[M, N]`` in the format of ``x``.
 
     For activations of 8 bits, ``x_scale`` is ``f32[M]``, one scale for each row, and the result is ``f16``, or the
     format of ``settings["B"]``. ``y`` is written where it is given. ``settings`` are compile-time parameters of the
-    kernel, such as ``WN=2``; what is not given is chosen by the number of rows. Rows of a permuted weight (GPTQ's
-    act-order) are taken from ``x`` in their order.
+    kernel, such as ``WN=2``; what is not given is chosen by the number of rows. ``backend`` and ``target`` are those of
+    any call.
 
-    Raises ``ArgumentError`` A026 for a scale that is missing or not needed, or a weight whose transform ``x`` would
-    have to go through first, and what a call of a kernel raises.
+    Where the rows of the weight are permuted (GPTQ's act-order), those of ``x`` are taken in their order; where they
+    went through a Hadamard transform, ``x`` goes through the same one first. Activations of 8 bits were quantised after
+    both: ``tilevm.ops.quantize(x[:, weight.permutation], "i8", transform=…)``.
+
+    Raises ``ArgumentError`` A026 for a scale that is missing or not needed, and what a call of a kernel raises.
 
     >>> import numpy as np
     >>> import tilevm
@@ -52,20 +58,15 @@ def matmul(
             argument="x_scale",
             help="x_scale=… is f32[M], as tilevm.ops.quantize gives it" if narrow else "leave out x_scale",
         )
-    if weight.transform is not None:
-        raise ArgumentError(
-            "A026",
-            f"the rows of this weight went through a Hadamard transform of {weight.transform.size}, and so must `x`",
-            argument="x",
-            help="transform x first, and pass dataclasses.replace(weight, transform=None)",
-        )
     if weight.permutation is not None:
         x = x[:, weight.permutation]
+    if weight.transform is not None and not narrow:
+        x = hadamard(x, replace(weight.transform, axis=1), backend=backend, target=target)
     arguments = {"x": x, **weight.arrays, "tensor_scale": weight.tensor_scale}
     arguments |= {} if x_scale is None else {"x_scale": x_scale}
     arguments |= {} if y is None else {"y": y}
     chosen = weight.settings | tiles_for(x.shape[0], weight.shape[1]) | settings
-    return weight.definition(**arguments, **chosen, backend=backend)
+    return weight.definition(**arguments, **chosen, backend=backend, target=target)
 
 
 def tiles_for(rows: int, columns: int) -> dict[str, int]:
