@@ -16,7 +16,7 @@ import numpy as np
 from tilevm.errors import ArgumentError, UsageError, did_you_mean
 from tilevm.packed_array import PackedArray
 
-__all__ = ["BACKENDS", "choose_backend", "is_torch", "lies_on_gpu"]
+__all__ = ["BACKENDS", "byte_view", "choose_backend", "is_torch", "lies_on_gpu"]
 
 BACKENDS = ("interpreter", "simulator", "cuda")
 
@@ -67,3 +67,13 @@ def lies_on_gpu(given: Any) -> bool:
     if hasattr(given, "__cuda_array_interface__"):
         return True
     return hasattr(given, "__dlpack_device__") and given.__dlpack_device__()[0] in CUDA_DEVICES
+
+
+def byte_view(given: Any) -> Any:
+    """The bytes of an array of NumPy, CuPy or torch without gaps, as ``uint8[bytes]``, not copied.
+
+    >>> byte_view(np.float32([[1, 2]])).shape
+    (8,)
+    """
+    flat = given.reshape(-1)
+    return flat.view(sys.modules["torch"].uint8 if is_torch(given) else np.uint8)

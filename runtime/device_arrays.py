@@ -27,13 +27,13 @@ from tilevm.memory_pattern import Placement
 from tilevm.packed_array import PackedArray
 from tilevm.packing import packed_bytes
 from tilevm.runtime.arrays import numpy_type
-from tilevm.runtime.backends import is_torch, lies_on_gpu
+from tilevm.runtime.backends import byte_view, is_torch, lies_on_gpu
 from tilevm.runtime.device import Device
 from tilevm.runtime.launch import Place
 from tilevm.runtime.memory_image import declared_layout
 from tilevm.values import Value
 
-__all__ = ["DeviceArray", "adopt_on", "check_layouts", "place_on"]
+__all__ = ["DeviceArray", "adopt_on", "check_layouts", "dense_bytes", "place_on"]
 
 TORCH_FORMATS = {
     **{f"float{bits}": f"f{bits}" for bits in (16, 32, 64)},
@@ -95,6 +95,14 @@ def adopt_on(device: Device, name: str, given: Any, *, written: bool) -> DeviceA
             "tilevm.PackedArray(cupy.asarray(p.data), p.dtype, p.shape)",
         )
     return array
+
+
+def dense_bytes(device: Device, name: str, given: Any) -> PackedArray:
+    """An array on a GPU as a dense ``PackedArray`` over the same memory. Raises what ``adopt_on`` raises."""
+    array = adopt_on(device, name, given, written=False)
+    if isinstance(given, PackedArray):
+        return given
+    return PackedArray(byte_view(given if is_torch(given) else array.held), array.dtype, array.shape)
 
 
 def _torch_array(name: str, given: Any) -> DeviceArray:

@@ -30,7 +30,7 @@ from tilevm.runtime.backends import choose_backend
 from tilevm.runtime.compile_time import infer_formats, read_compile_time
 from tilevm.runtime.interpreted import interpret
 from tilevm.runtime.launch import HOST, Launch, check
-from tilevm.runtime.packing import check_tensor, packed, unpacked
+from tilevm.runtime.packing import check_tensor, packed, packing_argument, unpacked
 from tilevm.runtime.programs import Programs
 from tilevm.runtime.signature import signature
 from tilevm.runtime.specialisation import Specialisation
@@ -168,27 +168,33 @@ class Kernel:
         wanted = Specialisation(arch(target or DEFAULT_ARCHITECTURE).name, known)
         return self._programs.compiled(self._programs.with_sizes(program, constants), wanted)
 
-    def pack(self, name: str, array: Any, /, **compile_time: Any) -> PackedArray:
+    def pack(self, name: str, array: Any, /, *, backend: str | None = None, **compile_time: Any) -> PackedArray:
         """The array as the tensor parameter ``name`` declares it in memory, to be passed to the kernel; done once.
 
         ``array`` has the parameter's format and its whole shape: a ``PackedArray``, or a NumPy array where NumPy has
         the format. Formats that are compile-time parameters are found from it; what else the layout depends on is given
         by name, as in a call. A tensor that is no whole number of blocks is padded, in its packed form alone.
 
+        NumPy does it for arrays on the host. A kernel does it for arrays on a GPU, which stay there, and on ``backend``
+        where that is named; both for fragments.
+
         Raises ``ArgumentError`` A001 for an unknown name, A005 to A007 and A024 for an array that does not fit, and
-        what ``specialise`` raises.
+        what ``specialise`` and a call raise.
         """
         check_tensor(self.definition, name)
-        given = adopt(name, array, written=False)
-        return packed(self._parameter(name, given.dtype, compile_time), given)
+        given = packing_argument(name, array)
+        return packed(self._parameter(name, given.dtype, compile_time), given, backend)
 
-    def unpack(self, name: str, array: PackedArray, /, **compile_time: Any) -> PackedArray:
+    def unpack(
+        self, name: str, array: PackedArray, /, *, backend: str | None = None, **compile_time: Any
+    ) -> PackedArray:
         """The inverse of ``pack``: the same elements, row after row.
 
-        Raises ``ArgumentError`` A001, A022 for an array that lies in another way, and what ``specialise`` raises.
+        Raises ``ArgumentError`` A001, A022 for an array that lies in another way, and what ``specialise`` and a call
+        raise.
         """
         check_tensor(self.definition, name)
-        return unpacked(self._parameter(name, array.dtype, compile_time), array)
+        return unpacked(self._parameter(name, array.dtype, compile_time), array, backend)
 
     def _parameter(self, name: str, dtype: DType, compile_time: Mapping[str, Any]) -> Value:
         """A tensor parameter of the program whose formats are found from the array that is passed for it."""

@@ -7,14 +7,18 @@ codes, in the same shape, without what was padded.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tilevm.errors import ArgumentError, LayoutError, Related, did_you_mean
+from tilevm.fragment_order import FragmentOrder
 from tilevm.frontend import KernelDefinition
 from tilevm.memory_pattern import Placement
 from tilevm.packed_array import PackedArray
-from tilevm.runtime.arrays import ArrayArgument
+from tilevm.runtime.arrays import adopt
+from tilevm.runtime.backends import lies_on_gpu
 from tilevm.values import TensorType, Value
 
-__all__ = ["check_tensor", "packed", "unpacked"]
+__all__ = ["check_tensor", "packed", "packing_argument", "unpacked"]
 
 
 def check_tensor(definition: KernelDefinition, name: str) -> None:
@@ -29,7 +33,23 @@ def check_tensor(definition: KernelDefinition, name: str) -> None:
         )
 
 
-def packed(value: Value, array: ArrayArgument) -> PackedArray:
+def packing_argument(name: str, array: Any) -> PackedArray:
+    """What is to be packed, as a dense ``PackedArray``, where it lies.
+
+    Raises ``ArgumentError`` A004 for what is no array or has no number format.
+    """
+    if isinstance(array, PackedArray) and array.layout is None:
+        return array
+    if lies_on_gpu(array):
+        from tilevm.runtime.device import current_device
+        from tilevm.runtime.device_arrays import dense_bytes
+
+        return dense_bytes(current_device(), name, array)
+    given = adopt(name, array, written=False)
+    return PackedArray.from_codes(given.dtype.to_codes(given.elements), given.dtype)
+
+
+def packed(value: Value, array: PackedArray, backend: str | None) -> PackedArray:
     """The array in the layout that the parameter ``value`` declares; dense where it declares none.
 
     Raises ``ArgumentError`` A005 for another format, A006 and A007 for a shape that the parameter cannot have, A024 for
@@ -43,10 +63,16 @@ def packed(value: Value, array: ArrayArgument) -> PackedArray:
             help=f'if these are codes of {value.dtype}: tilevm.PackedArray.from_codes({value.name}, "{value.dtype}")',
         )
     placement = _placement(value, array.shape)
-    return PackedArray.from_codes(array.dtype.to_codes(array.elements), array.dtype, placement)
+    if placement is None:
+        return array
+    if isinstance(placement, FragmentOrder) and (backend is not None or array.on_device):
+        from tilevm.runtime.fragment_kernels import arranged
+
+        return arranged(value.name, array, placement, backend)
+    return PackedArray.from_codes(array.codes(), array.dtype, placement)
 
 
-def unpacked(value: Value, array: PackedArray) -> PackedArray:
+def unpacked(value: Value, array: PackedArray, backend: str | None) -> PackedArray:
     """The elements of an array that ``packed`` made, row after row without gaps.
 
     Raises ``ArgumentError`` A022 for an array that does not lie as the parameter declares.
@@ -60,6 +86,10 @@ def unpacked(value: Value, array: PackedArray) -> PackedArray:
             argument=value.name,
             help="give the compile-time parameters that it was packed with",
         )
+    if isinstance(declared, FragmentOrder) and (backend is not None or array.on_device):
+        from tilevm.runtime.fragment_kernels import dense
+
+        return dense(value.name, array, declared, backend)
     return PackedArray.from_codes(array.codes(), array.dtype)
 
 

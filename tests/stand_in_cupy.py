@@ -64,6 +64,12 @@ class ndarray:
     def __len__(self) -> int:
         return len(self.host)
 
+    def reshape(self, *shape: int) -> ndarray:
+        return ndarray(self.host.reshape(*shape), self.data.device_id)
+
+    def view(self, dtype: Any) -> ndarray:
+        return ndarray(self.host.view(dtype), self.data.device_id)
+
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         dense = self.host.flags.c_contiguous
