@@ -4,19 +4,26 @@
     extent (16, 16)               a square
     extent (K, 1), (K, N)         one scale for each column, one for the tensor
 
-What each block has is an array in the shape of the *grid* of blocks.
+What each block has is an array in the shape of the *grid* of blocks. Work on blocks is done in *pieces* of the tensor,
+in each of which all blocks have the same extent: their elements then are the last axis of an array.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["grid_of", "group_block", "spread"]
+__all__ = ["Piece", "grid_of", "group_block", "pieces", "spread"]
 
 Extents = tuple[int, ...]
+
+PIECE = 1 << 20
+"""Elements of a piece, roughly: what is computed for each of them stays in the cache, and takes little memory."""
 
 
 def grid_of(shape: Extents, block: Extents) -> Extents:
@@ -39,7 +46,7 @@ def group_block(shape: Extents, group: int, axis: int) -> Extents:
 
 
 def spread(each: NDArray[Any], block: Extents, shape: Extents) -> NDArray[Any]:
-    """What each block has, for every element in it. A view where blocks are single elements.
+    """What each block has, for every element in it. A view where blocks are single elements, or there is one only.
 
     >>> spread(np.float32([[1], [2]]), (2, 1), (3, 1)).ravel().tolist()
     [1.0, 1.0, 2.0]
@@ -50,3 +57,66 @@ def spread(each: NDArray[Any], block: Extents, shape: Extents) -> NDArray[Any]:
         elif extent > 1:
             each = np.repeat(each, extent, axis=axis)[(slice(None),) * axis + (slice(length),)]
     return each
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a tensor whose blocks all have the same ``extent``: where it lies in the tensor, and in the grid."""
+
+    elements: tuple[slice, ...]
+    blocks: tuple[slice, ...]
+    extent: Extents
+
+    def gather(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """The elements of each block as the last axis, ``[*grid, elements]``, row-major within a block."""
+        part = tensor[self.elements]
+        grid = grid_of(part.shape, self.extent)
+        split = part.reshape([each for pair in zip(grid, self.extent, strict=True) for each in pair])
+        ranks = range(len(grid))
+        moved = split.transpose([2 * axis for axis in ranks] + [2 * axis + 1 for axis in ranks])
+        return moved.reshape((*grid, -1))
+
+    def scatter(self, blocked: NDArray[Any], tensor: NDArray[Any]) -> None:
+        """The inverse of ``gather``: writes into the tensor."""
+        grid, rank = blocked.shape[:-1], len(self.extent)
+        split = blocked.reshape((*grid, *self.extent))
+        moved = split.transpose([axis + half for axis in range(rank) for half in (0, rank)])
+        tensor[self.elements] = moved.reshape([count * each for count, each in zip(grid, self.extent, strict=True)])
+
+
+def pieces(shape: Extents, block: Extents) -> Iterator[Piece]:
+    """The pieces of a tensor, which together are all of it.
+
+    >>> [(piece.elements, piece.extent) for piece in pieces((10,), (4,))]
+    [((slice(0, 8, None),), (4,)), ((slice(8, 10, None),), (2,))]
+    """
+    sides = [_sides(length, extent) for length, extent in zip(shape, block, strict=True)]
+    for parts in product(*sides):
+        row = 1
+        for first, last, _ in parts[1:]:
+            row *= last - first
+        for own in _cut(parts[0], row) if parts else ():
+            whole = (own, *parts[1:])
+            yield Piece(
+                tuple(slice(first, last) for first, last, _ in whole),
+                tuple(
+                    slice(first // extent, -(-last // extent))
+                    for (first, last, _), extent in zip(whole, block, strict=True)
+                ),
+                tuple(extent for _, _, extent in whole),
+            )
+    if not shape:
+        yield Piece((), (), ())
+
+
+def _sides(length: int, extent: int) -> list[tuple[int, int, int]]:
+    """First and last element and the extent of the blocks that are whole, and of the one that is short."""
+    whole = length // extent * extent
+    found = [(0, whole, extent), (whole, length, length - whole)]
+    return [each for each in found if each[0] < each[1]]
+
+
+def _cut(side: tuple[int, int, int], row: int) -> Iterator[tuple[int, int, int]]:
+    first, last, extent = side
+    step = max(1, PIECE // (row * extent)) * extent
+    return ((start, min(start + step, last), extent) for start in range(first, last, step))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tilevm.errors import DTypeError
 from tilevm.philox import random_words
 
-__all__ = ["Hadamard"]
+__all__ = ["Hadamard", "check_seed"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ class Hadamard:
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 2 or self.size & (self.size - 1):
             raise DTypeError("D020", f"a Hadamard transform has a power of two of elements, not {self.size!r}")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**64:
-            raise DTypeError("D021", f"a seed is an integer of 0 … 2^64 - 1, not {self.seed!r}")
+        check_seed(self.seed)
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises ``DTypeError`` D020 where the size does not divide the axis."""
@@ -101,3 +100,9 @@ class Hadamard:
     def facts(self) -> dict[str, Any]:
         """What a file says of the transform."""
         return {"axis": self.axis, "size": self.size, "seed": self.seed}
+
+
+def check_seed(seed: int) -> None:
+    """Raises ``DTypeError`` D021 for what is no seed."""
+    if not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise DTypeError("D021", f"a seed is an integer of 0 … 2^64 - 1, not {seed!r}")

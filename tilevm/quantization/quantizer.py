@@ -1,175 +1,307 @@
-"""Quantisation: numbers as codes of a narrow format, each group of which shares a scale.
+"""Weights to codes: the ranges of blocks, their scales, then for each weight the nearest code.
 
-    w ≈ decode(code) · scale            signed formats, floats, codebooks
-    w ≈ (decode(code) - zero) · scale   unsigned formats
+For a piece of the tensor at a time, and each candidate of the calibration:
 
-A group is a run of elements along one axis. The scale is chosen so that the largest magnitude of the group (for
-unsigned formats: its range) just fits the format, is rounded to its own format first, and the codes are chosen for
-the rounded scale, so that rounding the scale costs no more than it must.
+    low, high     the range of each block
+    scale, zero   from it, rounded to their formats first, so that the codes make up for that
+    code          encode(w / (scale · tensor_scale) + zero), in float32, rounded after each operation
+
+A block keeps the candidate with the least squared error, which is summed in ``float64``; the first of equals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from types import EllipsisType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tilevm.dtypes import DType, dtype
+from tilevm.dtypes import DType
 from tilevm.errors import DTypeError
 from tilevm.packed_array import PackedArray
+from tilevm.philox import random_words
+from tilevm.quantization.blocks import Piece, grid_of, pieces
+from tilevm.quantization.calibration import Search, calibration, check_factors
+from tilevm.quantization.codebooks import Codebook, of_blocks, of_tensor
+from tilevm.quantization.hadamard import Hadamard, check_seed
+from tilevm.quantization.scales import rounded_scales, tensor_scale
+from tilevm.quantization.scheme import Scheme, changed
+from tilevm.quantization.scheme import scheme as scheme_of
 from tilevm.quantization.tensor import QuantizedTensor
 
-__all__ = ["quantize"]
+__all__ = ["axis_of", "finite_numbers", "held", "quantize"]
+
+Grid = NDArray[np.float32]
+
+LARGEST = 2.0**127
+"""Weights are below this, so that one rounded up, by a third at most, is still a ``float32``."""
 
 
 def quantize(
     weights: ArrayLike,
-    format: DType | str,
-    group: int | None = 128,
+    scheme: Scheme | DType | str,
+    group: int | tuple[int, ...] | str | EllipsisType | None = ...,
     axis: int = 0,
-    scale_format: DType | str = "f16",
+    scale_format: DType | str | None = None,
     rounding: str = "nearest_even",
-    clips: Iterable[float] = (1.0,),
+    clips: Iterable[float] | None = None,
+    seed: int = 0,
+    partial: bool = False,
+    **parts: Any,
 ) -> QuantizedTensor:
-    """Quantises weights to a format, in groups of ``group`` elements along ``axis``; None takes the whole axis as one.
+    """Quantises weights by a scheme: a name of ``SCHEMES``, a format, one with its group (``u4g128``), or a ``Scheme``.
 
-    Unsigned integers get zero points, integers in the scales' format; everything else is symmetric. ``clips`` are
-    fractions of each group's range to try as the range of the format: what lies beyond saturates, what lies within is
-    finer. Each group keeps the one with the least squared error; formats of few bits gain much by it, for example
-    ``(1, 0.9, 0.8, 0.7, 0.6)``.
+    Groups run along ``axis``: 0 is K of ``w[K, N]``. A format alone has groups of 128, scales in ``f16`` that are
+    rounded up, and where it is unsigned zero points, integers in the scales' format. ``group``, ``scale_format`` and
+    ``parts`` replace parts of the scheme: ``group`` its ``block``, None takes the whole axis; ``parts`` are named as
+    the fields of ``Scheme``.
 
-    Raises ``DTypeError`` D010 for weights that are not finite ``float32`` numbers, D011 for a group that does not
-    divide the axis, D012 for a format in which weights cannot be written, D013 for a format that does not hold the
-    scales or the zero points, D015 for clips that are no fractions.
+    ``clips`` are fractions of each block's range to try as the range of the format: what lies beyond saturates, what
+    lies within is finer; it is short for ``calibration=Search(clips)``. ``rounding`` is that of the codes; random bits
+    of ``stochastic`` are ``random(shape, seed)`` of the language, and ``seed`` also makes the signs of a Hadamard
+    transform. Blocks divide the weights, unless ``partial`` lets those at the end be short. Nothing is padded.
 
-    >>> q = quantize(np.linspace(-1, 1, 256).reshape(256, 1), "f6e3m2", group=128)
+    Raises ``DTypeError`` D004 for an unknown rounding, D010 for weights that are not numbers below 2^127, D011 for
+    blocks that do not divide, D013 for scales that their format does not hold, D015 for clips that are no fractions,
+    D019 for an unknown scheme or part of one, D020 for a Hadamard transform that does not divide the axis, D021 for a
+    seed out of range, and what ``Scheme`` raises.
+
+    >>> w = np.linspace(-1, 1, 256).reshape(256, 1)
+    >>> q = quantize(w, "f6e3m2", group=128)
     >>> q
     QuantizedTensor(f6e3m2[256, 1] in groups of 128 along axis 0 with f16 scales, 6.12 bits each)
-    >>> float(np.abs(q.dequantize() - np.linspace(-1, 1, 256).reshape(256, 1)).max().round(3))
+    >>> float(np.abs(q.dequantize() - w).max().round(3))
     0.071
+    >>> quantize(w, "nvfp4", calibration="mse").bits_per_weight
+    4.625
     """
-    kind, scale_kind = dtype(format), dtype(scale_format)
-    numbers = _numbers(weights)
-    _check_formats(kind, scale_kind)
-    axis, size = _group(numbers.shape, group, axis)
-    fractions = tuple(clips) if isinstance(clips, Iterable) else ()
-    if not fractions or not all(isinstance(each, int | float | np.floating) and 0 < each <= 1 for each in fractions):
-        raise DTypeError("D015", f"clips are fractions above 0 and up to 1, at least one of them, not {clips!r}")
-    length = numbers.shape[axis]
-    grouped = numbers.reshape(*numbers.shape[:axis], length // size, size, *numbers.shape[axis + 1 :])
-    attempts = (_Attempt.make(grouped, axis + 1, kind, scale_kind, rounding, float(each)) for each in fractions)
-    best = reduce(_Attempt.better, attempts)
-    codes = PackedArray.from_codes(best.codes.reshape(numbers.shape), kind)
-    zeros = None if best.zeros is None else _held(best.zeros, scale_kind)
-    return QuantizedTensor.grouped(codes, _held(best.scales, scale_kind), size, axis, zeros)
+    own = scheme_of(scheme)
+    if group is not ...:
+        parts["block"] = group
+    if scale_format is not None:
+        parts["scale"] = scale_format
+    if clips is not None:
+        parts["calibration"] = Search(check_factors(clips, 1))
+    own = changed(own, **parts)
+    own.check_zero_points()
+    if own.learned == "block" and rounding != "nearest_even":
+        raise DTypeError("D004", f"numbers are rounded to the nearest of a codebook of their block, not {rounding!r}")
+    numbers = finite_numbers(weights)
+    axis = axis_of(numbers.shape, axis)
+    block = _block(numbers.shape, own.block, axis, partial)
+    check_seed(seed)
+    transform = None if own.hadamard is None else Hadamard(axis, own.hadamard, seed)
+    if transform is not None:
+        numbers = transform.apply(numbers)
+    words = None
+    if rounding == "stochastic":
+        words = random_words(np.arange(numbers.size, dtype=np.uint64), np.array([seed], np.uint64))
+        words = words.reshape(numbers.shape)
+    return _Work(own, numbers, block, axis, rounding, words).result(transform)
 
 
-def _numbers(weights: ArrayLike) -> NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """For each block its scale, as a number of the scales' format, and its zero point, and the error they make."""
+
+    scales: Grid
+    zeros: Grid | None
+    error: NDArray[np.float64]
+
+    def better(self, other: _Choice) -> _Choice:
+        """Of each block the choice with the smaller error."""
+        keep = self.error <= other.error
+        zeros = None
+        if self.zeros is not None and other.zeros is not None:
+            zeros = np.where(keep, self.zeros, other.zeros)
+        return _Choice(np.where(keep, self.scales, other.scales), zeros, np.where(keep, self.error, other.error))
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is quantised, and how."""
+
+    scheme: Scheme
+    numbers: NDArray[np.float32]
+    block: tuple[int, ...]
+    axis: int
+    rounding: str
+    words: NDArray[np.uint32] | None
+
+    def result(self, transform: Hadamard | None) -> QuantizedTensor:
+        """The tensor."""
+        scheme, largest = self.scheme, float(np.abs(self.numbers).max(initial=0))
+        overall = tensor_scale(scheme, largest)
+        candidates = self._ranges()
+        whole = np.maximum(-candidates[0][0], candidates[0][1])
+        choices = [self._scaled(low, high, overall, whole) for low, high in candidates]
+        # What is learned depends on the scales: those of the first candidate.
+        book = None if scheme.learned is None else self._learned(choices[0].scales)
+        if len(choices) == 1:
+            best = choices[0]
+        else:
+            best = self._coded(choices[0], overall, book)[0]
+            for each in choices[1:]:
+                best = best.better(self._coded(each, overall, book)[0])
+        scales: NDArray[Any] | PackedArray | QuantizedTensor = held(best.scales, scheme.scale_kind)
+        if scheme.second is not None:
+            scales = self._again(best.scales, scheme.second)
+            best = replace(best, scales=scales.dequantize().reshape(best.scales.shape))
+        codes = self._coded(best, overall, book)[1]
+        kind = scheme.kind if book is None else book.kind
+        zeros = None
+        if best.zeros is not None:
+            zeros = held(best.zeros, scheme.kind if scheme.zero == "code" else scheme.scale_kind)
+        return QuantizedTensor(
+            PackedArray.from_codes(codes, kind),
+            scales,
+            zeros,
+            self.block,
+            self.axis,
+            overall,
+            transform=transform,
+            codebooks=None if book is None else book.tables,
+        )
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        return grid_of(self.numbers.shape, self.block)
+
+    def _pieces(self) -> Iterable[Piece]:
+        return pieces(self.numbers.shape, self.block)
+
+    def _ranges(self) -> list[tuple[Grid, Grid]]:
+        """The candidates of the calibration, for all blocks."""
+        method = calibration(self.scheme.calibration)
+        found: list[tuple[Grid, Grid]] = []
+        for piece in self._pieces():
+            for place, range_ in enumerate(method.ranges(piece.gather(self.numbers), self.scheme.zero is None)):
+                if place == len(found):
+                    found.append((np.zeros(self.grid, np.float32), np.zeros(self.grid, np.float32)))
+                for whole, part in zip(found[place], range_, strict=True):
+                    whole[piece.blocks] = part
+        return found or [(np.zeros(self.grid, np.float32),) * 2]
+
+    def _scaled(self, low: Grid, high: Grid, overall: float | None, whole: Grid) -> _Choice:
+        scales = rounded_scales(self.scheme, low, high, overall, self.axis, whole)
+        zeros = None
+        if self.scheme.zero is not None:
+            zeros = -low / (scales if overall is None else scales * np.float32(overall))
+            if self.scheme.zero == "float":
+                kind = self.scheme.scale_kind
+                zeros = kind.decode_to(kind.encode(zeros, saturate=True), np.float32)
+            else:
+                zeros = np.clip(np.rint(zeros), 0, int(self.scheme.kind.max)).astype(np.float32)
+        return _Choice(scales, zeros, np.zeros(self.grid))
+
+    def _coded(self, choice: _Choice, overall: float | None, book: Codebook | None) -> tuple[_Choice, NDArray[Any]]:
+        """The choice with its error, and the codes."""
+        scheme, kind = self.scheme, self.scheme.kind if book is None else book.kind
+        codes = np.zeros(self.numbers.shape, kind.storage)
+        error = np.zeros(self.grid)
+        for piece in self._pieces():
+            blocks = piece.gather(self.numbers)
+            scales = choice.scales[piece.blocks][..., None]
+            scales = scales if overall is None else scales * np.float32(overall)
+            shift = np.float32(0) if choice.zeros is None else choice.zeros[piece.blocks][..., None]
+            ratios = _ratios(blocks, scales) + shift
+            if scheme.symmetric and kind.kind == "int":
+                ratios = np.maximum(ratios, np.float32(-kind.max))
+            if book is not None and book.tables is not None:
+                found, decoded = book.nearest(ratios, piece.blocks)
+            else:
+                words = None if self.words is None else piece.gather(self.words)
+                found = kind.encode(ratios, self.rounding, saturate=True, random=words)
+                decoded = kind.decode_to(found, np.float32)
+            # In float64: squares of large weights leave float32.
+            error[piece.blocks] = np.square((decoded - shift) * scales - blocks, dtype=np.float64).sum(-1)
+            piece.scatter(found, codes)
+        return replace(choice, error=error), codes
+
+    def _learned(self, scales: Grid) -> Codebook:
+        kind = self.scheme.kind
+        if self.scheme.learned == "tensor":
+            ratios, squares = np.empty_like(self.numbers), np.empty_like(self.numbers)
+            for piece in self._pieces():
+                own, blocks = scales[piece.blocks][..., None], piece.gather(self.numbers)
+                piece.scatter(_ratios(blocks, own), ratios)
+                relative = own / max(float(scales.max()), 1e-30)
+                piece.scatter(np.broadcast_to(np.square(relative), blocks.shape), squares)
+            return of_tensor(ratios, squares, kind.bits)
+        tables = np.zeros((*self.grid, 1 << kind.bits), np.float16)
+        for piece in self._pieces():
+            ratios = _ratios(piece.gather(self.numbers), scales[piece.blocks][..., None])
+            tables[piece.blocks] = of_blocks(ratios, kind.bits)
+        return Codebook(kind, tables)
+
+    def _again(self, scales: Grid, second: Scheme) -> QuantizedTensor:
+        """The scales, less their mean, quantised in row-major order."""
+        flat = scales.reshape(-1)
+        mean = np.float32(flat.mean(dtype=np.float64)) if flat.size else np.float32(0)
+        found = quantize(flat - mean, second, partial=True)
+        return replace(found, offsets=np.full(found.grid, -mean, np.float32))
+
+
+def _ratios(blocks: NDArray[np.float32], scales: Grid) -> NDArray[np.float32]:
+    """Weights by their scales; 0 where the scale is 0, as in blocks of zeros, or because it was quantised again."""
+    ratios: NDArray[np.float32] = np.divide(blocks, np.where(scales != 0, scales, np.float32(np.inf)))
+    return ratios
+
+
+def finite_numbers(weights: ArrayLike) -> NDArray[np.float32]:
+    """Weights as ``float32``. Raises ``DTypeError`` D010 for what is not a number below 2^127."""
     given = np.asarray(weights)
     if given.dtype.kind not in "iuf" and given.dtype.name != "bfloat16":
         raise DTypeError("D010", f"weights are numbers, not {given.dtype}")
     with np.errstate(over="ignore"):
         numbers = given.astype(np.float32)
-    if not np.isfinite(numbers).all():
-        raise DTypeError("D010", "weights are finite float32 numbers, but some are infinite, NaN or beyond 3.4e38")
+    fits = np.abs(numbers) < np.float32(LARGEST)
+    if not fits.all():
+        place = tuple(int(each) for each in np.unravel_index(int(np.argmin(fits)), numbers.shape))
+        raise DTypeError("D010", f"weights are finite and below 2^127, but element {place} is {given[place]}")
     return numbers
 
 
-def _check_formats(kind: DType, scale_kind: DType) -> None:
-    """Refuses formats in which there are no weights, scales or zero points."""
-    if not kind.signed and kind.kind != "uint":
-        raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
-    if scale_kind.kind != "float":
-        raise DTypeError("D013", f"scales are floats, not {scale_kind}", help="f16, bf16, f32, ue4m3, e8m0, …")
-    whole = scale_kind.specials != "scale" and scale_kind.mantissa + 1 >= kind.bits and scale_kind.max >= kind.max
-    if kind.kind == "uint" and not whole:
-        raise DTypeError(
-            "D013",
-            f"zero points of {kind} are integers up to {kind.max}, and {scale_kind} does not hold all of them",
-            help="f16, bf16 and f32 hold those of u1 to u8; signed formats need none",
-        )
-
-
-def _group(shape: tuple[int, ...], group: int | None, axis: int) -> tuple[int, int]:
-    """The axis, counted from the front, and how many of its elements share a scale."""
+def axis_of(shape: tuple[int, ...], axis: int) -> int:
+    """The axis, counted from the front. Raises ``DTypeError`` D011 where there is none."""
     if not isinstance(axis, int | np.integer) or not -len(shape) <= axis < len(shape):
         raise DTypeError("D011", f"weights of {len(shape)} dimensions have no axis {axis!r}")
-    axis = int(axis) % len(shape)
-    length = shape[axis]
-    size = length if group is None else group
-    if not isinstance(size, int | np.integer) or size < 1 or length % size:
-        divisors = [each for each in (32, 64, 96, 128, 192, 256) if length % each == 0]
-        raise DTypeError(
-            "D011",
-            f"a group of {size!r} does not divide axis {axis}, which has {length} elements",
-            help=f"{length} is a multiple of {', '.join(map(str, divisors)) or length}; None takes the whole axis",
-        )
-    return axis, int(size)
+    return int(axis) % len(shape)
 
 
-@dataclass(frozen=True, eq=False)
-class _Attempt:
-    """Codes, scales and zero points for one clip, and the squared error of each group; groups run along ``axis``."""
-
-    codes: NDArray[np.generic]
-    scales: NDArray[np.float32]
-    zeros: NDArray[np.float32] | None
-    error: NDArray[np.float64]
-    axis: int
-
-    @classmethod
-    def make(
-        cls, grouped: NDArray[np.float32], axis: int, kind: DType, scale_kind: DType, rounding: str, clip: float
-    ) -> _Attempt:
-        zeros = None
-        if kind.kind == "uint":
-            low, high = np.minimum(grouped.min(axis), 0), np.maximum(grouped.max(axis), 0)
-            scales = _scales(clip * (high - low) / np.float32(kind.max), scale_kind)
-            zeros = np.clip(np.rint(-clip * low / scales), 0, int(kind.max)).astype(np.float32)
-        else:
-            scales = _scales(clip * np.abs(grouped).max(axis) / np.float32(_reach(kind)), scale_kind)
-        spread = np.expand_dims(scales, axis)
-        shift = np.float32(0) if zeros is None else np.expand_dims(zeros, axis)
-        codes = kind.encode(grouped / spread + shift, rounding, saturate=True)
-        # In float64: squares of large weights leave float32.
-        error = np.square((kind.decode_to(codes, np.float32) - shift) * spread - grouped, dtype=np.float64).sum(axis)
-        return cls(codes, scales, zeros, error, axis)
-
-    def better(self, other: _Attempt) -> _Attempt:
-        """Of each group the attempt with the smaller error."""
-        keep = self.error <= other.error
-        zeros = None
-        if self.zeros is not None and other.zeros is not None:
-            zeros = np.where(keep, self.zeros, other.zeros)
-        return _Attempt(
-            np.where(np.expand_dims(keep, self.axis), self.codes, other.codes),
-            np.where(keep, self.scales, other.scales),
-            zeros,
-            np.where(keep, self.error, other.error),
-            self.axis,
-        )
+def _block(
+    shape: tuple[int, ...], given: int | tuple[int, ...] | str | None, axis: int, partial: bool
+) -> tuple[int, ...]:
+    """The extents of a block, none beyond the weights'."""
+    if given is None:
+        given = shape[axis]
+    if given == "tensor":
+        return tuple(max(1, length) for length in shape)
+    wanted = (given,) if isinstance(given, int | np.integer) else given
+    if not isinstance(wanted, tuple) or not all(isinstance(each, int | np.integer) and each >= 1 for each in wanted):
+        raise DTypeError("D011", f"a group of {given!r} is none", help="an integer, extents like (16, 16), or None")
+    if isinstance(given, tuple):
+        if len(given) > len(shape):
+            raise DTypeError("D011", f"a block of {given} has more dimensions than the weights, {list(shape)}")
+        own = (1,) * (len(shape) - len(given)) + tuple(int(each) for each in given)
+    else:
+        own = tuple(int(given) if place == axis else 1 for place in range(len(shape)))
+    for place, (length, extent) in enumerate(zip(shape, own, strict=True)):
+        if length % extent and not partial:
+            divisors = [each for each in (16, 32, 64, 96, 128, 192, 256) if length % each == 0]
+            fitting = ", ".join(map(str, divisors)) or str(length)
+            raise DTypeError(
+                "D011",
+                f"a group of {extent} does not divide axis {place}, which has {length} elements",
+                help=f"{length} is a multiple of {fitting}; partial=True leaves the last group short",
+            )
+    return tuple(max(1, min(extent, length)) for extent, length in zip(own, shape, strict=True))
 
 
-def _reach(kind: DType) -> float:
-    """The magnitude that both signs have; where no number is positive, as in ``i1``, that of the least."""
-    return float(kind.max if kind.max > 0 else -kind.min)
-
-
-def _scales(exact: NDArray[np.float32], kind: DType) -> NDArray[np.float32]:
-    """Scales rounded to their format; that of a group of zeros is 1."""
-    # Rounding up, so that the largest number of a group is not cut off.
-    scales = kind.decode_to(kind.encode(np.where(exact > 0, exact, 1.0), "up", saturate=True), np.float32)
-    if (scales < exact).any() or not (scales > 0).all():
-        raise DTypeError(
-            "D013", f"the scales reach from {exact.min():.3g} to {exact.max():.3g}, more than {kind} holds"
-        )
-    return scales
-
-
-def _held(numbers: NDArray[np.float32], kind: DType) -> NDArray[np.generic] | PackedArray:
+def held(numbers: Grid, kind: DType) -> NDArray[np.generic] | PackedArray:
     """Numbers as an array that a kernel takes for a parameter of their format."""
     if kind.name in ("f16", "f32", "f64"):
         return numbers.astype(f"f{kind.bits // 8}")

@@ -193,8 +193,9 @@ class QuantizedTensor:
         )
 
     def _described_blocks(self) -> str:
-        if self.block and self.block == group_block(self.shape, self.group, self.axis):
-            return f"in groups of {self.group} along axis {self.axis}"
+        long = [place for place, extent in enumerate(self.block) if extent > 1] or [self.axis]
+        if self.block and len(long) == 1:
+            return f"in groups of {self.block[long[0]]} along axis {long[0]}"
         if self.block == self.shape:
             return "as one block"
         return f"in blocks of {' × '.join(map(str, self.block))}"
