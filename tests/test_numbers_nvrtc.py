@@ -30,7 +30,7 @@ def _no_nvrtc() -> bool:
 pytestmark = pytest.mark.skipif(_no_nvrtc(), reason="NVRTC is not there")
 
 
-@pytest.mark.parametrize("target", ["sm_75", "sm_80", "sm_90a"])
+@pytest.mark.parametrize("target", ["sm_75", "sm_80", "sm_90a", "sm_120a"])
 def test_no_cast_takes_local_memory(target: str) -> None:
     narrow: list[Cast] = [(each, to, "nearest_even", False) for each in (*NARROW, BOOKS[2]) for to in (F16, F32)]
     wide: list[Cast] = [(F32, each, rounding, True) for each, rounding in product(NARROW, ROUNDINGS)]
@@ -51,7 +51,7 @@ def test_no_cast_takes_local_memory(target: str) -> None:
 @pytest.mark.skipif(find_disassembler() is None, reason="nvdisasm is not there")
 @pytest.mark.parametrize(
     ("name", "target", "most"),
-    [("u4", F16, 48), ("i4", F16, 48), ("u4", BF16, 56), ("f4e2m1", F16, 90), ("i8", F16, 48)],
+    [("u4", F16, 48), ("i4", F16, 48), ("u4", BF16, 56), ("f4e2m1", F16, 56), ("i8", F16, 48)],
 )
 def test_two_narrow_weights_take_few_instructions(name: str, target: DType, most: int) -> None:
     """Of 32 values; what reads, writes, computes addresses or copies registers is not counted."""

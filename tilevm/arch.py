@@ -70,6 +70,7 @@ FEATURES: Mapping[str, str] = MappingProxyType(
         "atomic_f32x4": "red.global.add of up to four f32",
         # Arithmetic and conversion
         "f16x2": "fma of two f16",
+        "minmax_f16x2": "min and max of two f16 or bf16",
         "bf16x2": "fma of two bf16",
         "bf16x2_add": "add and mul of two bf16",
         "f32x2": "fma of two f32",
@@ -182,7 +183,18 @@ _SM_75 = frozenset(
 )
 _SM_80 = _SM_75 | {
     *("mma_m16n8k16_f16", "mma_bf16", "mma_tf32", "mma_f64", "mma_int8", "mma_int4", "mma_b1"),
-    *("cp_async", "cache_policy", "l2_prefetch", "mbarrier", "redux", "bf16x2", "max_nan", "cvt_bf16", "cvt_tf32"),
+    *(
+        "cp_async",
+        "cache_policy",
+        "l2_prefetch",
+        "mbarrier",
+        "redux",
+        "bf16x2",
+        "minmax_f16x2",
+        "max_nan",
+        "cvt_bf16",
+        "cvt_tf32",
+    ),
 }
 _SM_89 = _SM_80 | {"mma_fp8", "cvt_fp8"}
 _SM_90 = _SM_89 | {

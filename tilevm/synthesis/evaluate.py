@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.dtypes import BF16, F16, DType
+from tilevm.dtypes import BF16, F16, DType, cast_codes, dtype
+from tilevm.synthesis.conversions import HARDWARE
 from tilevm.synthesis.steps import Given, Made, Sequence, Step, Term
 
 __all__ = ["OPERATIONS", "evaluate"]
@@ -68,14 +69,14 @@ def _funnel_right(low: Words, high: Words, shift: Words) -> Words:
     return (both >> shift.astype(np.uint64)).astype(np.uint32)
 
 
-def _pair(dtype: DType, function: Callable[..., NDArray[Any]]) -> Callable[..., Words]:
+def _pair(kind: DType, function: Callable[..., NDArray[Any]]) -> Callable[..., Words]:
     """An operation on the halves of words, rounded once; exact results only are asked of it."""
 
     def computed(*operands: Words) -> Words:
         halves = [np.stack([each & np.uint32(0xFFFF), each >> np.uint32(16)]) for each in operands]
         with np.errstate(all="ignore"):
-            numbers = function(*(dtype.decode(each.astype(np.uint16)) for each in halves))
-            codes = dtype.to_codes(dtype.encode(numbers, saturate=False)).astype(np.uint32)
+            numbers = function(*(kind.decode(each.astype(np.uint16)) for each in halves))
+            codes = kind.to_codes(kind.encode(numbers, saturate=False)).astype(np.uint32)
         words: Words = codes[0] | codes[1] << np.uint32(16)
         return words
 
@@ -97,6 +98,45 @@ def _fma(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> NDArray[Any]:
     return total
 
 
+def _reaches(a: Words, b: Words) -> Words:
+    """All ones in the halves in which the magnitude of the first f16 is at least the second, or one of them is NaN."""
+    result = np.zeros_like(a)
+    for place in (np.uint32(0), np.uint32(16)):
+        left, right = (
+            F16.decode((each >> place & np.uint32(mask)).astype(np.uint16)) for each, mask in ((a, 0x7FFF), (b, 0xFFFF))
+        )
+        result |= np.where(~(left < right), np.uint32(0xFFFF), np.uint32(0)) << place
+    return result
+
+
+def _f32(kind: DType, codes: Words) -> Words:
+    """Codes as the bits of f32 numbers."""
+    words: Words = kind.decode(codes.astype(kind.storage)).astype(np.float32).view(np.uint32)
+    return words
+
+
+def _f32_to_f16x2(low: Words, high: Words) -> Words:
+    with np.errstate(all="ignore"):
+        codes = [
+            F16.to_codes(F16.encode(each.view(np.float32), saturate=False)).astype(np.uint32) for each in (low, high)
+        ]
+    return codes[0] | codes[1] << np.uint32(16)
+
+
+def _hardware(name: str) -> Callable[[Words], Words]:
+    """Two codes at the foot of a word, as two numbers side by side. Above a code of six bits the byte is zero."""
+    source = dtype(name)
+    _, target, width = HARDWARE[name]
+    mask = np.uint32((1 << width) - 1)
+
+    def computed(word: Words) -> Words:
+        pair = [(word >> np.uint32(place) & mask).astype(source.storage) for place in (0, width)]
+        codes = [target.to_codes(cast_codes(source, target, each)).astype(np.uint32) for each in pair]
+        return codes[0] | codes[1] << np.uint32(16)
+
+    return computed
+
+
 OPERATIONS: dict[str, Callable[..., Words]] = {
     "prmt": _prmt,
     "funnel_right": _funnel_right,
@@ -111,8 +151,15 @@ OPERATIONS: dict[str, Callable[..., Words]] = {
     "sub_bf16x2": _pair(BF16, np.subtract),
     "mul_bf16x2": _pair(BF16, np.multiply),
     "fma_bf16x2": _pair(BF16, _fma),
+    "reaches_f16x2": _reaches,
+    "min_f16x2": _pair(F16, np.fmin),
+    "max_bf16x2": _pair(BF16, np.fmax),
+    "low_f16_to_f32": lambda a: _f32(F16, a & np.uint32(0xFFFF)),
+    "high_f16_to_f32": lambda a: _f32(F16, a >> np.uint32(16)),
+    "f32_to_f16x2": _f32_to_f16x2,
     "sub_f32": _single(np.subtract),
     "mul_f32": _single(np.multiply),
     "fma_f32": _single(_fma),
+    **{f"cvt_{name}": _hardware(name) for name in HARDWARE},
 }
 """What each operation does, ``lop3`` apart."""

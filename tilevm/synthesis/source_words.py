@@ -13,18 +13,30 @@ search is greedy: of all words one instruction away it takes, again and again, t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from tilevm.synthesis.steps import Builder, Given, Term
 
-__all__ = ["Served", "Starts", "Stream"]
+__all__ = ["Served", "Starts", "Stream", "halves_apart"]
 
 NOWHERE = -1
 Bits: TypeAlias = tuple[int, ...]
 Starts: TypeAlias = list[tuple[int, ...]]
 """For each output word the first bits of its codes in the stream."""
+
+
+def halves_apart(starts: Starts) -> int:
+    """How many halves of words the codes of every output word lie apart; 0 where that differs or is no whole number.
+
+    >>> halves_apart([(0, 80), (5, 85)]), halves_apart([(0, 5)])
+    (5, 0)
+    """
+    apart = {codes[1] - codes[0] for codes in starts}
+    distance = apart.pop() if len(apart) == 1 else 0
+    return distance // 16 if distance > 0 and distance % 16 == 0 else 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,29 @@ class Stream:
         last = 32 * self.words
         return tuple(bit if 0 <= bit < last else NOWHERE for bit in range(first, first + 32))
 
+    def given(self, word: int) -> Term:
+        """A word of the stream."""
+        return Given(word)
+
+    def bring_halves_together(self, distance: int) -> None:
+        """Makes words with a half of the stream in each lane, ``distance`` apart, and with what lies across two halves.
+
+        So codes that lie as far apart come to the same place of their lanes, and shifts serve both. Steps that nothing
+        uses are dropped in the end.
+        """
+        halves = []
+        for half in range(min(distance, 2 * self.words - distance)):
+            origins = (self.window(half // 2 * 32), self.window((half + distance) // 2 * 32))
+            low, high = half % 2, (half + distance) % 2
+            selector = (0x10, 0x32)[low] | (0x5400, 0x7600)[high]
+            bits = (*origins[0][16 * low : 16 * low + 16], *origins[1][16 * high : 16 * high + 16])
+            halves.append(_Word(bits, ("permute", origins, selector)))
+        for word in halves:
+            self.make(word)
+        for first, second in itertools.pairwise(word.bits for word in halves):
+            across = (*first[8:16], *second[:8], *first[24:], *second[16:24])
+            self.make(_Word(across, ("permute", (first, second), 0x6341)))
+
     def part(self, first: int) -> None:
         """Makes the window that begins at a bit of the stream."""
         self.make(_Word(self.window(first), ("window", (), first)))
@@ -90,20 +125,26 @@ class _Search:
     def __init__(self, stream: Stream, width: int, lane: int, offsets: range) -> None:
         self.stream, self.width, self.lane, self.offsets = stream, width, lane, offsets
         self.pool, self.words = stream.pool, stream.words
+        self.given: set[int] = set()
+        """Codes that some word of the pool has at an allowed bit of a byte."""
 
     def run(self, starts: Starts) -> list[Served]:
         found: dict[int, Served] = {}
+        waiting = dict(enumerate(starts))
+        known = 0
         while True:
-            for number, codes in enumerate(starts):
-                for bits, term in self.pool.items() if number not in found else ():
+            for bits in itertools.islice(self.pool, known, None):
+                self.given.update(each for codes in starts for each in codes if self._bytes(bits, each) is not None)
+                for number, codes in list(waiting.items()):
                     places = self._places(bits, codes)
                     if places is not None:
-                        found[number] = Served(term, places)
-                        break
-            waiting = [codes for number, codes in enumerate(starts) if number not in found]
+                        found[number] = Served(self.pool[bits], places)
+                        del waiting[number]
+            known = len(self.pool)
             if not waiting:
                 return [found[number] for number in range(len(starts))]
-            self.stream.make(self._best(waiting))
+            for word in self._next(list(waiting.values())):
+                self.stream.make(word)
 
     def _places(self, bits: Bits, codes: tuple[int, ...]) -> tuple[int, ...] | None:
         places = []
@@ -118,23 +159,30 @@ class _Search:
                 return None
         return tuple(places)
 
-    def _best(self, waiting: Starts) -> _Word:
-        """The word that serves most; where none serves any, one that brings codes nearer."""
+    def _next(self, waiting: Starts) -> Iterator[_Word]:
+        """The word that serves most; where that is one output word, a word for each that one can serve; where there is
+        none, one that brings codes nearer."""
         seen: dict[Bits, _Word] = {}
+        serving: dict[tuple[int, ...], _Word] = {}
         for codes in waiting:
             for word in self._towards(codes):
                 seen.setdefault(word.bits, word)
-        best = max(seen, key=lambda bits: self._served(bits, waiting), default=None)
-        if best is not None and self._served(best, waiting):
-            return seen[best]
-        return self._window_for_most(waiting) or self._two_lanes(waiting)
+                if codes not in serving and self._places(word.bits, codes) is not None:
+                    serving[codes] = word
+        best = max(seen, key=lambda bits: self._served(bits, waiting), default=None) if serving else None
+        if best is not None and self._served(best, waiting) > 1:
+            yield seen[best]
+        elif serving:
+            yield from serving.values()
+        else:
+            yield self._window_for_most(waiting) or self._two_lanes(waiting)
 
     def _served(self, bits: Bits, waiting: Starts) -> int:
         return sum(self._places(bits, codes) is not None for codes in waiting)
 
     def _window_for_most(self, waiting: Starts) -> _Word | None:
         """The window that gives most of the codes that no word gives by bytes."""
-        lacking = [start for codes in waiting for start in codes if not self._given(start)]
+        lacking = [start for codes in waiting for start in codes if start not in self.given]
         useful: dict[int, int] = {}
         for start in lacking:
             for first in self._firsts(start):
@@ -145,9 +193,6 @@ class _Search:
             return None
         first = max(useful, key=lambda each: (useful[each], -each))
         return _Word(self.stream.window(first), ("window", (), first))
-
-    def _given(self, start: int) -> bool:
-        return any(self._bytes(bits, start) is not None for bits in self.pool)
 
     def _two_lanes(self, waiting: Starts) -> _Word:
         """A word with the codes of two of four lanes, which are in two words: one more will bring all four together."""
