@@ -256,7 +256,14 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     #line 121 "tilevm/ops/quantization.tvm"
     TV_LINE(121);
     float t_25[1];
-    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_25[i_] = tv::cast<tv::Float<8, 8, 0, 127, false, tv::Specials::SCALE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<8>(s, 0));
+    {
+        const tv::u32 step0_ = tv::prmt(s[0], 0x0u, 0x404u);
+        const tv::u32 step1_ = step0_ >> 1;
+        const tv::u32 step2_ = tv::max_bf16x2(step1_, 0x400040u);
+        const tv::u32 step3_ = tv::fma_bf16x2(step2_, 0x0u, step2_);
+        const tv::u32 step4_ = step3_ << 16;
+        t_25[0] = tv::as_f32(step4_);
+    }
     float t_26[1];
     t_26[0] = t_25[0];
     float s_2[1];
