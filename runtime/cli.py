@@ -20,7 +20,7 @@ from tilevm.errors import TilevmError, UsageError
 
 __all__ = ["cli", "main"]
 
-COMMANDS = ("run", "profile", "inspect", "compile", "check", "layout", "dtype", "explain", "doctor", "convert")
+COMMANDS = ("run", "profile", "inspect", "compile", "tune", "check", "layout", "dtype", "explain", "doctor", "convert")
 FAULT = 70
 """EX_SOFTWARE of BSD's sysexits.h: an internal software error."""
 

@@ -9,8 +9,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from tilevm.files import file_errors
 from tilevm.frontend import KernelDefinition
 from tilevm.memory import in_memory_form
 from tilevm.packed_array import PackedArray
+from tilevm.packing import packed_bytes
 from tilevm.runtime.arrays import make
 from tilevm.runtime.kernel import Kernel, load
 
-__all__ = ["arguments", "assignments", "chosen_kernel", "compile_time", "random_array", "read_array"]
+__all__ = ["arguments", "assignments", "chosen_kernel", "compile_time", "empty_array", "random_array", "read_array"]
 
 RANDOM = re.compile(r"(?P<shape>\d+(?:[x,]\d+)*):(?P<dtype>[a-z]\w*)(?::(?P<seed>\d+))?")
 WIDEST_RANDOM = 128
@@ -59,8 +61,14 @@ def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:
     return result
 
 
-def arguments(definition: KernelDefinition, texts: Mapping[str, str]) -> dict[str, Any]:
+Make = Callable[[str, tuple[int, ...], DType, int], Any]
+"""Makes an array that is described: name of the parameter, shape, format, seed."""
+
+
+def arguments(definition: KernelDefinition, texts: Mapping[str, str], make: Make | None = None) -> dict[str, Any]:
     """The arguments that the texts of ``--arg`` describe. A name that no parameter has may be a size: an integer.
+
+    ``make`` makes arrays that are described, by default ``random_array``.
 
     Raises ``UsageError`` F009 for a text that describes none, F002, F003 or F010 for a file that is none.
     """
@@ -68,7 +76,7 @@ def arguments(definition: KernelDefinition, texts: Mapping[str, str]) -> dict[st
     result: dict[str, Any] = {}
     for name, text in texts.items():
         if name in places and definition.parameters[places[name]].is_tensor:
-            result[name] = _array(name, text, places[name])
+            result[name] = _array(name, text, places[name], make or random_array)
         elif name in places or re.fullmatch(r"\d+", text):
             result[name] = _number(name, text)
         else:
@@ -80,12 +88,12 @@ def arguments(definition: KernelDefinition, texts: Mapping[str, str]) -> dict[st
     return result
 
 
-def _array(name: str, text: str, seed: int) -> Any:
+def _array(name: str, text: str, seed: int, make: Make) -> Any:
     described = RANDOM.fullmatch(text)
     if described is None:
         return read_array(text)
     shape = tuple(int(extent) for extent in re.split("[x,]", described["shape"]))
-    return random_array(name, shape, parse_dtype(described["dtype"]), int(described["seed"] or seed))
+    return make(name, shape, parse_dtype(described["dtype"]), int(described["seed"] or seed))
 
 
 def read_array(path: str) -> NDArray[Any] | PackedArray:
@@ -138,6 +146,11 @@ def random_array(name: str, shape: tuple[int, ...], dtype: DType, seed: int) -> 
     array.finish()
     result: NDArray[Any] | PackedArray = array.given
     return result
+
+
+def empty_array(name: str, shape: tuple[int, ...], dtype: DType, seed: int) -> PackedArray:
+    """Zeros in place of random elements, where only the format and the shape count: they take no time, nor memory."""
+    return PackedArray(np.zeros(packed_bytes(math.prod(shape), dtype.bits), np.uint8), dtype, shape)
 
 
 def _number(name: str, text: str) -> int | float | bool:

@@ -26,7 +26,7 @@ kernel double(x: f32[N], out y: f32[N]):
     store(y[0 :+ 4], load(x[0 :+ 4]) * 2.0)
 """
 
-REQUIRED = ("numpy", "lark", "jinja2", "ml_dtypes", "platformdirs", "filelock", "rich", "click")
+REQUIRED = ("numpy", "lark", "jinja2", "ml_dtypes", "platformdirs", "filelock", "loky", "rich", "click")
 COMPILERS = ("c++", "g++", "clang++")
 NVRTC = ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12", "nvidia-cuda-nvrtc-cu13")
 CUPY = ("cupy-cuda13x", "cupy-cuda12x", "cupy")

@@ -23,7 +23,7 @@ from tilevm.runtime.shapes import bind_sizes, check_launch, grid_of
 from tilevm.sizes import evaluate
 from tilevm.values import ScalarType, TensorType, Value
 
-__all__ = ["HOST", "Argument", "Launch", "Place", "access", "check", "shape_of"]
+__all__ = ["HOST", "Argument", "Launch", "Place", "access", "check", "check_formats", "shape_of"]
 
 
 class Argument(Protocol):
@@ -93,9 +93,7 @@ def check(
     A019 for outputs that an empty grid would not write, A020 for outputs that are too large, and what ``bind_sizes``
     and ``check_launch`` raise.
     """
-    mistakes = list(_wrong_formats(program, arrays))
-    if mistakes:
-        raise ArgumentError.of(mistakes)
+    check_formats(program, arrays)
     sizes = bind_sizes(program, {name: array.shape for name, array in arrays.items()}, given_sizes)
     check_launch(program, sizes)
     numbers = {
@@ -107,6 +105,13 @@ def check(
     everything = {**arrays, **_made(program, arrays, sizes, math.prod(grid), place)}
     _check_overlap(program, everything, place)
     return Launch(program, everything, numbers, sizes, grid)
+
+
+def check_formats(program: Program, arrays: Mapping[str, Held]) -> None:
+    """Raises ``ArgumentError`` A005 with every array of another number format."""
+    mistakes = list(_wrong_formats(program, arrays))
+    if mistakes:
+        raise ArgumentError.of(mistakes)
 
 
 def _wrong_formats(program: Program, arrays: Mapping[str, Held]) -> Iterator[Diagnostic]:

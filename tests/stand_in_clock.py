@@ -90,6 +90,7 @@ class Clock:
             getDeviceCount=lambda: 1,
             getDevice=lambda: 0,
             deviceSynchronize=lambda: None,
+            streamSynchronize=lambda stream: None,
             getDeviceProperties=lambda number: {"name": b"Clock", "l2CacheSize": 60_000_000},
         )
         cupy = types.ModuleType("cupy")
@@ -98,9 +99,11 @@ class Clock:
             empty=lambda count, kind: np.empty(0, kind),
             empty_like=np.empty_like,
             copyto=copyto,
+            asarray=np.array,
             cuda=SimpleNamespace(
                 runtime=runtime,
                 Stream=Stream,
+                get_current_stream=lambda number: Stream(non_blocking=True),
                 Event=event,
                 get_elapsed_time=lambda start, end: (end.at - start.at) / 1e3,
                 Device=lambda number: SimpleNamespace(compute_capability="90"),

@@ -34,10 +34,24 @@ CLASSES = {
     "PackedArray",
     "QuantizedTensor",
     "Report",
+    "TuneResult",
+    "TuneStore",
 }
 FUNCTIONS = {
-    *("bench", "codebook", "dtype", "explain", "kernel", "layout", "load", "memory_pattern", "pack", "quantize"),
-    "unpack",
+    *(
+        "autotune",
+        "bench",
+        "codebook",
+        "dtype",
+        "explain",
+        "kernel",
+        "layout",
+        "load",
+        "memory_pattern",
+        "pack",
+        "quantize",
+    ),
+    *("tune", "unpack"),
 }
 NAMES = ERRORS | CLASSES | FUNCTIONS | {"__version__"}
 
@@ -74,7 +88,9 @@ def test_import_needs_numpy_only() -> None:
     program = "import tilevm, sys, json; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     loaded = set(in_fresh_python(program))
     assert "numpy" in loaded
-    assert loaded.isdisjoint({"lark", "rich", "click", "jinja2", "ml_dtypes", "platformdirs", "filelock", "cupy"})
+    assert loaded.isdisjoint(
+        {"lark", "rich", "click", "jinja2", "ml_dtypes", "platformdirs", "filelock", "cupy", "loky"}
+    )
 
 
 def test_import_loads_neither_the_front_end_nor_the_runtime() -> None:

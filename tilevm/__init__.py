@@ -5,6 +5,7 @@
     PackedArray  pack  unpack                     arrays of them
     quantize  QuantizedTensor                     weights in them
     layout  Layout  memory_pattern  MemoryPattern where each element lies
+    autotune  tune  TuneResult  TuneStore         the fastest compile-time parameters
     bench                                         how long work takes on a GPU
     TilevmError and its subclasses  explain       what goes wrong
 
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from tilevm.report import Report
     from tilevm.runtime.bench import bench
     from tilevm.runtime.kernel import Kernel, Module, kernel, load
+    from tilevm.runtime.tuning.autotune import autotune
+    from tilevm.runtime.tuning.result import TuneResult
+    from tilevm.runtime.tuning.store import TuneStore
+    from tilevm.runtime.tuning.tune import tune
 
 __all__ = [
     "ArgumentError",
@@ -62,8 +67,11 @@ __all__ = [
     "QuantizedTensor",
     "Report",
     "TilevmError",
+    "TuneResult",
+    "TuneStore",
     "UsageError",
     "__version__",
+    "autotune",
     "bench",
     "codebook",
     "dtype",
@@ -74,6 +82,7 @@ __all__ = [
     "memory_pattern",
     "pack",
     "quantize",
+    "tune",
     "unpack",
 ]
 
@@ -83,7 +92,11 @@ _LOADED_LATE = {
     **dict.fromkeys(("pack", "unpack"), "tilevm.packing"),
     "PackedArray": "tilevm.packed_array",
     "Report": "tilevm.report",
+    "TuneResult": "tilevm.runtime.tuning.result",
+    "TuneStore": "tilevm.runtime.tuning.store",
+    "autotune": "tilevm.runtime.tuning.autotune",
     "bench": "tilevm.runtime.bench",
+    "tune": "tilevm.runtime.tuning.tune",
 }
 """What is imported when it is first asked for, so that ``import tilevm`` costs little more than NumPy's import."""
 
