@@ -29,7 +29,16 @@ from tilevm.packing import packed_bytes
 from tilevm.runtime.arrays import make
 from tilevm.runtime.kernel import Kernel, load
 
-__all__ = ["arguments", "assignments", "chosen_kernel", "compile_time", "empty_array", "random_array", "read_array"]
+__all__ = [
+    "arguments",
+    "assignments",
+    "chosen_kernel",
+    "compile_time",
+    "empty_array",
+    "random_array",
+    "read_array",
+    "size_assignments",
+]
 
 RANDOM = re.compile(r"(?P<shape>\d+(?:[x,]\d+)*):(?P<dtype>[a-z]\w*)(?::(?P<seed>\d+))?")
 WIDEST_RANDOM = 128
@@ -63,6 +72,22 @@ def assignments(option: str, texts: Iterable[str]) -> dict[str, str]:
 
 Make = Callable[[str, tuple[int, ...], DType, int], Any]
 """Makes an array that is described: name of the parameter, shape, format, seed."""
+
+
+def size_assignments(option: str, texts: Iterable[str]) -> dict[str, int]:
+    """The sizes of an option, separated by commas or given one by one. Raises ``UsageError`` F009 for what is none.
+
+    >>> size_assignments("--sizes", ["M=16,N=8192", "K=0x100"])
+    {'M': 16, 'N': 8192, 'K': 256}
+    """
+    given = assignments(option, [part for text in texts for part in text.split(",")])
+    sizes = {}
+    for name, text in given.items():
+        try:
+            sizes[name] = int(text, 0)
+        except ValueError:
+            raise UsageError("F009", f"{option} {name}={text}: the size {name} is an integer") from None
+    return sizes
 
 
 def arguments(definition: KernelDefinition, texts: Mapping[str, str], make: Make | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     c.ir   c.remarks   c.cuda          need nothing but tilevm
     c.ptx  c.cubin  c.resources        need CuPy and NVRTC, and no GPU
     c.sass                             needs NVIDIA's nvdisasm as well
+    c.cost({"M": 16, "N": 8192})       says more where there is nvdisasm
     c.host                             needs a C++ compiler: what the simulator runs
 
 What a backend runs is one of these too, so that what is shown is what runs. Cubins are kept on disk
@@ -12,8 +13,10 @@ What a backend runs is one of these too, so that what is shown is what runs. Cub
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tilevm.arch import Arch
 from tilevm.codegen.emit import Emitted, emit
@@ -27,6 +30,10 @@ from tilevm.runtime.nvrtc import Compiled, Resources, compile_cuda
 from tilevm.runtime.occupancy import Occupancy, check_fits, occupancy
 from tilevm.runtime.simulator import HostModule, compile_host
 from tilevm.runtime.specialisation import Specialisation
+
+if TYPE_CHECKING:
+    from tilevm.runtime.cost.model import Cost
+    from tilevm.runtime.sass import SassKernel
 
 __all__ = ["CompiledKernel", "KernelResources"]
 
@@ -117,6 +124,35 @@ class CompiledKernel:
     def sass(self) -> str:
         """The machine code as text. Raises ``UsageError`` F028 where there is no ``nvdisasm``."""
         return disassemble(self.cubin)
+
+    @cached_property
+    def machine_code(self) -> SassKernel:
+        """The instructions and loops of the machine code, with their lines of the text. Raises as ``sass``."""
+        from tilevm.runtime.sass import read_sass
+
+        return read_sass(disassemble(self.cubin, options=("-c", "-gi")))[self.emitted.kernel]
+
+    def cost(
+        self,
+        sizes: Mapping[str, int],
+        device: str | None = None,
+        *,
+        machine_code: bool | None = None,
+        weights: str | None = None,
+    ) -> Cost:
+        """What a launch costs: bytes by level, instructions, occupancy, bounds and a predicted time. Nothing is run.
+
+        ``sizes`` has every size that was not bound when the kernel was compiled. ``device`` is a name of
+        ``tilevm.devices.DEVICES``; left out, it is the first that runs this architecture. ``machine_code`` False counts
+        the program alone, which takes some milliseconds, and True insists on machine code; left out, it is read where
+        NVRTC and ``nvdisasm`` are there. ``weights`` names the tensor to whose elements instructions are related.
+
+        Raises ``UsageError`` F029 for a device that is not known or does not run the code; ``ArgumentError`` A001,
+        A008, A013, A018, A019 or A020 for sizes that do not fit; and with ``machine_code`` what ``sass`` raises.
+        """
+        from tilevm.runtime.cost.compiled_cost import cost_of
+
+        return cost_of(self, sizes, device, machine_code=machine_code, weights=weights)
 
     @cached_property
     def resources(self) -> KernelResources:

@@ -30,7 +30,7 @@ ORDER = (
             "access",
             "swizzle*",
         ),
-        *("arch", "sizes", "multiples"),
+        *("arch", "devices", "sizes", "multiples"),
         "synthesis*",
     ),
     ("values", "machine", "plan*", "instruction", "binding", "ir", "uses"),

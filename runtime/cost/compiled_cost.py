@@ -1,0 +1,88 @@
+"""The cost of a compiled kernel: its sizes checked, its plans counted, its machine code read where that can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tilevm.devices import device, device_for
+from tilevm.errors import ArgumentError, UsageError, did_you_mean
+from tilevm.ir import Program
+from tilevm.runtime.cost.counting import work_of
+from tilevm.runtime.cost.machine_code import MachineCode, reckon
+from tilevm.runtime.cost.model import Cost, predict
+from tilevm.runtime.shapes import LARGEST_SIZE, check_launch
+from tilevm.values import ScalarType
+
+if TYPE_CHECKING:
+    from tilevm.runtime.compiled import CompiledKernel
+
+__all__ = ["checked_sizes", "cost_of"]
+
+NOT_HERE = ("F024", "F028")
+"""Errors that say that machine code cannot be had on this machine."""
+
+
+def cost_of(
+    compiled: CompiledKernel,
+    sizes: Mapping[str, int],
+    name: str | None = None,
+    *,
+    machine_code: bool | None = None,
+    weights: str | None = None,
+) -> Cost:
+    """What ``CompiledKernel.cost`` gives."""
+    target = device(name) if name is not None else device_for(compiled.arch)
+    if not compiled.arch.runs_on(target.arch.capability):
+        raise UsageError(
+            "F029",
+            f"machine code for {compiled.arch.name} does not run on {target.title}",
+            help=f"compile for {target.arch.name}",
+        )
+    program = compiled.lowered.program
+    work = work_of(compiled.lowered, checked_sizes(program, sizes))
+    if weights is not None and weights not in {each.name for each in work.tensors}:
+        names = [each.name for each in work.tensors]
+        help = did_you_mean(weights, names) or f"it has {', '.join(names)}"
+        raise ArgumentError("A001", f"kernel `{program.name}` has no tensor `{weights}`", argument="weights", help=help)
+    if machine_code is False:
+        return predict(work, target, notes=["machine code was not asked for: instructions are reckoned"])
+    try:
+        taken = compiled.resources
+        read: MachineCode = reckon(compiled.machine_code, work, target, weights)
+    except UsageError as error:
+        if machine_code or error.code not in NOT_HERE:
+            raise
+        return predict(work, target, notes=[f"without machine code: {error.diagnostics[0].message}"])
+    spilled = None
+    if taken.spill_store_bytes is not None and taken.spill_load_bytes is not None:
+        spilled = taken.spill_store_bytes + taken.spill_load_bytes
+    return predict(work, target, registers=taken.registers, machine_code=read, spilled_bytes=spilled)
+
+
+def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
+    """The sizes of a launch, complete and allowed; integer scalars may be among them.
+
+    Raises ``ArgumentError`` A001 for a name that is neither, A008 for a size that is missing, A013 or A020 for what is
+    no size, A018 and A019 where the program does not take them.
+    """
+    wanted = [size.name for size in program.sizes]
+    scalars = [each.name for each in program.parameters if isinstance(each.type, ScalarType)]
+    for name, value in sizes.items():
+        if name not in wanted and name not in scalars:
+            help = did_you_mean(name, wanted) or f"its sizes are {', '.join(wanted) or 'all bound'}"
+            raise ArgumentError("A001", f"kernel `{program.name}` has no size `{name}`", argument=name, help=help)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ArgumentError("A013", f"the size {name} is an integer, not {value!r}", argument=name)
+        if name in wanted and not 0 <= value <= LARGEST_SIZE:
+            raise ArgumentError("A020", f"the size {name} is {value}; sizes are 0 to {LARGEST_SIZE}", argument=name)
+    missing = [name for name in wanted if name not in sizes]
+    if missing:
+        raise ArgumentError(
+            "A008",
+            f"nothing says what the size {missing[0]} is",
+            argument=missing[0],
+            help=f"give every size: {', '.join(f'{name}=…' for name in wanted)}",
+        )
+    check_launch(program, sizes)
+    return dict(sizes)
