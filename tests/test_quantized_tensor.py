@@ -67,7 +67,7 @@ def defined(q: QuantizedTensor) -> Any:
             number -= np.asarray(q.zeros, np.float32)[at]
         flat = int(np.ravel_multi_index(at, q.grid)) if at else 0
         held = [None if part is None else _grid(part).reshape(-1)[flat] for part in (q.scales, q.offsets)]
-        number *= held[0] if q.tensor_scale is None else held[0] * np.float32(q.tensor_scale)
+        number *= held[0] if q.tensor_scale is None else np.float32(np.float64(held[0]) * q.tensor_scale)
         result[place] = number if held[1] is None else number - held[1]
     if q.transform is not None:
         moved = np.moveaxis(result, q.transform.axis, -1)

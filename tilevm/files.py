@@ -1,19 +1,23 @@
 """Files that appear whole or not at all, and file errors in plain words.
 
 A result is written beside its target under a passing name and moved there at the end, so that a failure half-way leaves
-the target as it was.
+the target as it was. Large files are read by mapping them into memory.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tilevm.errors import UsageError
 
-__all__ = ["file_errors", "replacing"]
+__all__ = ["MappedFile", "file_errors", "replacing"]
 
 
 @contextmanager
@@ -30,6 +34,26 @@ def file_errors(path: str | os.PathLike[str], action: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError("F002", f"cannot {action} {os.fspath(path)!r}: {reason}") from None
+
+
+class MappedFile:
+    """A file mapped into memory: ``data`` is ``uint8[size]``, read-only. Views of it keep the mapping alive.
+
+    Raises ``UsageError`` F002 for a file that cannot be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        with file_errors(path, "read"), open(path, "rb") as file:
+            empty = os.fstat(file.fileno()).st_size == 0
+            self._map = None if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.data: NDArray[np.uint8] = np.frombuffer(self._map or b"", np.uint8)
+
+    def release(self, start: int, stop: int) -> None:
+        """Lets the system take back the memory of these bytes; they are read again if they are used again."""
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        last = stop // mmap.PAGESIZE * mmap.PAGESIZE
+        if self._map is not None and first < last and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 @contextmanager

@@ -5,8 +5,8 @@
     the rest         the tensors; offsets count from here
 
 A file is opened without its data being read: it is mapped into memory, and the header is checked as a whole before a
-tensor is touched, so that a header that lies is found at once. Writing streams: what is needed at the start is only the
-list of names, types and shapes. The format is that of the library `safetensors` 0.8.
+tensor is touched, so that a header that lies is found at once. Writing streams: the header is written at the end, into
+room that was kept for it. The format is that of the library `safetensors` 0.8.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilevm.dtypes import DType, dtype
 from tilevm.errors import CheckpointError
-from tilevm.files import file_errors, replacing
+from tilevm.files import MappedFile, replacing
 from tilevm.packed_array import PackedArray
 
 __all__ = ["Chunks", "SafeTensors", "TensorInfo", "Writer", "write", "writing"]
@@ -89,11 +89,9 @@ class SafeTensors:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        with file_errors(path, "read"), open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start, header = _header(self.path, file, size)
-            self._data: NDArray[np.uint8] | None = np.memmap(file, np.uint8, "r")
-        self.metadata, self._infos = _checked(self.path, header, start, size)
+        self._file: MappedFile | None = MappedFile(path)
+        start, header = _header(self.path, self._file.data)
+        self.metadata, self._infos = _checked(self.path, header, start, self._file.data.size)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,10 +109,10 @@ class SafeTensors:
         ``uint16``; elements of less than 8 bits as packed ``uint8[bytes]``.
         """
         info = self.info(name)
-        if self._data is None:
+        if self._file is None:
             raise CheckpointError("H003", f"{self.path!r} is closed, so {name!r} cannot be read")
         bits, kind, _ = _TYPES[info.dtype]
-        taken = np.asarray(self._data[info.start : info.stop]).view(kind)
+        taken = self._file.data[info.start : info.stop].view(kind)
         return taken if bits < 8 else taken.reshape(info.shape)
 
     def packed(self, name: str) -> PackedArray:
@@ -127,9 +125,14 @@ class SafeTensors:
             return PackedArray.from_codes(data, "u1")
         return PackedArray(np.ascontiguousarray(data).reshape(-1).view(np.uint8), info.format, info.shape)
 
+    def release(self, name: str) -> None:
+        """Lets the system take back the memory into which the tensor was read."""
+        if self._file is not None:
+            self._file.release(self.info(name).start, self.info(name).stop)
+
     def close(self) -> None:
         """Lets go of the file; the last array that was taken from it ends the mapping."""
-        self._data = None
+        self._file = None
 
     def __enter__(self) -> Self:
         return self
@@ -144,16 +147,17 @@ def _broken(path: str, byte: int, reason: str) -> NoReturn:
     raise CheckpointError("H001", f"{path!r} is not a safetensors file: byte {byte}: {reason}")
 
 
-def _header(path: str, file: BinaryIO, size: int) -> tuple[int, dict[str, Any]]:
+def _header(path: str, data: NDArray[np.uint8]) -> tuple[int, dict[str, Any]]:
     """Where the data begin, and the header as it is written."""
+    size = data.size
     if size < 8:
         _broken(path, size, "the file ends before the length of the header")
-    length = int.from_bytes(file.read(8), "little")
+    length = int.from_bytes(data[:8].tobytes(), "little")
     if length > LONGEST_HEADER:
         _broken(path, 0, f"the header is said to have {length} bytes, and {LONGEST_HEADER} is the limit")
     if length > size - 8:
         _broken(path, 0, f"the header is said to have {length} bytes, and the file has {size - 8} after its length")
-    text = file.read(length)
+    text = data[8 : 8 + length].tobytes()
     if not text.startswith(b"{"):
         _broken(path, 8, "the header does not begin with a brace")
 
@@ -228,68 +232,70 @@ class Chunks:
 
 
 class Writer:
-    """Writes tensors in the order in which they were announced: ``entries`` are name, type and shape of each.
+    """Writes tensors one after another. Where each of them lies is known when all are there, so that the header, which
+    stands first, is written last, into ``room`` bytes that are kept for it; spaces fill up what it leaves.
 
-    Raises ``CheckpointError`` H004 for a type that does not exist, a name that stands twice, data out of order and
-    data of another length than announced.
+    Raises ``CheckpointError`` H004 for a type that does not exist, a name that stands twice, data of another length
+    than their shape says, and a header that does not fit.
     """
 
-    def __init__(
-        self, file: BinaryIO, entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
-    ) -> None:
-        header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-        self._left: list[tuple[str, int]] = []
-        offset = 0
-        for name, kind, shape in entries:
-            bits = math.prod(shape) * _TYPES[kind][0] if kind in _TYPES else -1
-            if bits < 0 or bits % 8 or name in header or name == "__metadata__":
-                raise CheckpointError("H004", f"tensor {name!r} of {kind}{list(shape)} cannot be written")
-            header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + bits // 8]}
-            self._left.append((name, bits // 8))
-            offset += bits // 8
-        self._left.reverse()
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)
-        if len(text) > LONGEST_HEADER:
-            raise CheckpointError("H004", f"the header has {len(text)} bytes, and {LONGEST_HEADER} is the limit")
-        file.write(len(text).to_bytes(8, "little") + text)
-        self._file = file
+    def __init__(self, file: BinaryIO, room: int) -> None:
+        self._file, self._room, self._end = file, -(-room // 8) * 8, 0
+        self._entries: dict[str, Any] = {}
+        file.seek(8 + self._room)
 
-    def write(self, name: str, chunk: ArrayLike) -> None:
-        """The next bytes of a tensor, in memory order of the array."""
-        self._skip_empty()
-        data = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8)
-        if not data.size:
-            return
-        if not self._left or self._left[-1][0] != name or data.size > self._left[-1][1]:
-            expected = f"{self._left[-1][1]} bytes of {self._left[-1][0]!r}" if self._left else "the end"
+    @property
+    def nbytes(self) -> int:
+        """Bytes of data that were written."""
+        return self._end
+
+    def tensor(self, name: str, kind: str, shape: tuple[int, ...], chunks: Iterable[ArrayLike]) -> None:
+        """The next tensor: its type as in the header, its shape, and its data, arrays one after the other."""
+        self._entries[name] = entry = _entry(name, kind, shape, self._end, self._entries)
+        start, stop = entry["data_offsets"]
+        for chunk in chunks:
+            data = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8)
+            self._end += data.size
+            if self._end > stop:
+                raise CheckpointError("H004", f"tensor {name!r} takes {stop - start} bytes, and more came")
+            self._file.write(data.data)
+        if self._end < stop:
             raise CheckpointError(
-                "H004", f"{data.size} bytes of tensor {name!r} were written where {expected} come next"
+                "H004", f"tensor {name!r} takes {stop - start} bytes, and {stop - self._end} did not come"
             )
-        self._file.write(data.data)
-        self._left[-1] = (name, self._left[-1][1] - data.size)
 
-    def finish(self) -> None:
-        """Checks that nothing is missing."""
-        self._skip_empty()
-        if self._left:
-            name, missing = self._left[-1]
-            raise CheckpointError("H004", f"tensor {name!r} lacks {missing} bytes")
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Writes the header; no tensor comes after it."""
+        text = _text(metadata, self._entries).ljust(self._room)
+        if len(text) > min(self._room, LONGEST_HEADER):
+            raise CheckpointError("H004", f"the header has {len(text)} bytes, and {self._room} were kept for it")
+        self._file.seek(0)
+        self._file.write(len(text).to_bytes(8, "little") + text)
 
-    def _skip_empty(self) -> None:
-        while self._left and not self._left[-1][1]:
-            self._left.pop()
+
+def _entry(name: str, kind: str, shape: tuple[int, ...], start: int, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What the header says of a tensor whose data begin at ``start``."""
+    bits = math.prod(shape) * _TYPES[kind][0] if kind in _TYPES else -1
+    if bits < 0 or bits % 8 or name in before or name == "__metadata__":
+        raise CheckpointError("H004", f"tensor {name!r} of {kind}{list(shape)} cannot be written")
+    return {"dtype": kind, "shape": list(shape), "data_offsets": [start, start + bits // 8]}
+
+
+def _text(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> bytes:
+    header = {"__metadata__": dict(metadata)} | dict(entries) if metadata else dict(entries)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return text + b" " * (-len(text) % 8)
 
 
 @contextmanager
-def writing(
-    path: str | os.PathLike[str], entries: Iterable[tuple[str, str, tuple[int, ...]]], metadata: Mapping[str, str]
-) -> Iterator[Writer]:
-    """A ``Writer`` whose file appears at ``path`` when the block ends without an error and all data are there."""
+def writing(path: str | os.PathLike[str], room: int, metadata: Mapping[str, str]) -> Iterator[Writer]:
+    """A ``Writer`` whose file appears at ``path`` when the block ends without an error; ``metadata`` may be filled in
+    the block.
+    """
     with replacing(path) as file:
-        writer = Writer(file, entries, metadata)
+        writer = Writer(file, room)
         yield writer
-        writer.finish()
+        writer.finish(metadata)
 
 
 def write(
@@ -307,11 +313,14 @@ def write(
     {'by': 'hand'} (2, 3) float16
     """
     streams = {name: _stream(name, tensor) for name, tensor in tensors.items()}
-    entries = [(name, stream.dtype, stream.shape) for name, stream in streams.items()]
-    with writing(path, entries, metadata or {}) as writer:
+    entries: dict[str, Any] = {}
+    end = 0
+    for name, stream in streams.items():
+        entries[name] = _entry(name, stream.dtype, stream.shape, end, entries)
+        end = entries[name]["data_offsets"][1]
+    with writing(path, len(_text(metadata or {}, entries)), metadata or {}) as writer:
         for name, stream in streams.items():
-            for chunk in stream.chunks:
-                writer.write(name, chunk)
+            writer.tensor(name, stream.dtype, stream.shape, stream.chunks)
 
 
 def _stream(name: str, tensor: NDArray[Any] | PackedArray | Chunks) -> Chunks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from tilevm.dtypes import DType, codebook, dtype
 from tilevm.errors import CheckpointError, DTypeError
 from tilevm.packed_array import PackedArray
-from tilevm.packing import pack_trits, packed_bytes, unpack_trits
+from tilevm.packing import pack_trits, packed_bytes, unpack, unpack_trits
 from tilevm.quantization.hadamard import Hadamard
 from tilevm.quantization.tensor import QuantizedTensor
-from tilevm.safetensors import SafeTensors, writing
+from tilevm.safetensors import Chunks, SafeTensors, write
 
-__all__ = ["Part", "announced", "data", "described", "entries", "load", "metadata", "parts", "rebuilt", "save"]
+__all__ = ["Part", "announced", "chunks", "described", "entries", "load", "metadata", "parts", "rebuilt", "save"]
 
 Part: TypeAlias = NDArray[Any] | PackedArray
 _ARRAYS = ("codes", "scales", "zeros", "offsets", "permutation", "codebooks")
+_TRITS = 20 << 13
+"""Trits that are packed at a time, whole bytes of four and of five: unpacked each is a byte."""
 _NUMPY = {"f2": "F16", "f4": "F32", "f8": "F64", "b1": "BOOL", "c8": "C64"} | {
     f"{kind}{size}": f"{kind.upper()}{8 * size}" for kind in "iu" for size in (1, 2, 4, 8)
 }
@@ -34,11 +36,12 @@ _NUMPY = {"f2": "F16", "f4": "F32", "f8": "F64", "b1": "BOOL", "c8": "C64"} | {
 
 def save(path: str | os.PathLike[str], tensors: Mapping[str, QuantizedTensor | Part]) -> None:
     """Writes tensors to a file, whole or not at all."""
-    held = [(f"{name}.{each}", part) for name, tensor in tensors.items() for each, part in parts(tensor).items()]
-    facts = {name: described(tensor) for name, tensor in tensors.items()}
-    with writing(path, [(name, *announced(part)) for name, part in held], metadata(facts)) as writer:
-        for name, part in held:
-            writer.write(name, data(part))
+    streams = {
+        f"{name}.{each}": Chunks(*announced(part), chunks(part))
+        for name, tensor in tensors.items()
+        for each, part in parts(tensor).items()
+    }
+    write(path, streams, metadata({name: described(tensor) for name, tensor in tensors.items()}))
 
 
 def load(path: str | os.PathLike[str], name: str | None = None) -> QuantizedTensor:
@@ -105,13 +108,17 @@ def announced(part: Part) -> tuple[str, tuple[int, ...]]:
     return _NUMPY[np.dtype(part.dtype).str[1:]], part.shape
 
 
-def data(part: Part) -> NDArray[Any]:
-    """The elements as they lie in the file."""
+def chunks(part: Part) -> Iterator[NDArray[Any]]:
+    """The elements as they lie in the file, in arrays that follow each other."""
     if not isinstance(part, PackedArray):
-        return part
-    if part.dtype.name == "trit":
-        return pack_trits(part.codes())
-    return part.data if part.layout is None else PackedArray.from_codes(part.codes(), part.dtype).data
+        yield part
+        return
+    dense = part if part.layout is None else PackedArray.from_codes(part.codes(), part.dtype)
+    if part.dtype.name != "trit":
+        yield dense.data
+        return
+    for first in range(0, part.size, _TRITS):
+        yield pack_trits(unpack(dense.data[first // 4 :], 2, min(_TRITS, part.size - first)))
 
 
 def _stored_bytes(kind: DType, count: int) -> int:

@@ -37,8 +37,9 @@ class QuantizedTensor:
     may also be flat, in row-major order): NumPy arrays where NumPy has the format, else ``PackedArray``. Zero points
     are integers of an unsigned format, at most 2^bits, or any floats. ``axis`` is the one along which groups run, a
     product sums, and ``permutation`` orders rows: what stands at ``i`` here is ``permutation[i]`` of the weights.
-    ``tensor_scale`` is a ``float32`` above 0. ``codebooks`` of the shape ``[*grid, 2^bits]`` holds for each block the
-    numbers that its codes, of an unsigned format, stand for; without it they are those of the format.
+    ``tensor_scale`` is above 0, its product with a scale rounded once. ``codebooks`` of the shape ``[*grid, 2^bits]``
+    holds for each block the numbers that its codes, of an unsigned format, stand for; without it they are those of the
+    format.
 
     Raises ``DTypeError`` D017 for parts that do not go together, D018 for zero points out of range, D020 for a
     transform that does not divide its axis.
@@ -148,7 +149,10 @@ class QuantizedTensor:
     def block_scales(self) -> NDArray[np.float32]:
         """The scale of each block, ``float32[grid]``: of both levels, where there are two."""
         scales = _numbers(self.scales, self.grid)
-        return scales if self.tensor_scale is None else scales * np.float32(self.tensor_scale)
+        if self.tensor_scale is None:
+            return scales
+        # In float64, so that the inverse of a divisor gives the quotient: e4m3 over f32 is never that close to a tie.
+        return (scales * np.float64(self.tensor_scale)).astype(np.float32)
 
     def dequantize(self, transformed: bool = False) -> NDArray[np.float32]:
         """The weights that the codes stand for, ``float32`` in the weights' shape.
