@@ -4,65 +4,124 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import zlib
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
-from checkpoint_packers import awq_words, dense_words, padded_words
+from checkpoint_packers import dense_words
+from checkpoint_samples import SAMPLES, Sample, scales
 from click.testing import CliRunner
 
+from benchmarks.convert import GGUF, SAFETENSORS, make
 from tilevm import checkpoints
-from tilevm.dtypes import dtype
-from tilevm.errors import CheckpointError, TilevmError
-from tilevm.packed_array import PackedArray
+from tilevm.checkpoints import slabs
+from tilevm.errors import CheckpointError
+from tilevm.quantization import QuantizedTensor
 from tilevm.runtime.cli import cli
 from tilevm.safetensors import write
 
 RANDOM = np.random.default_rng(5)
 
 
-def scales(*shape: int) -> Any:
-    return RANDOM.uniform(0.01, 2, shape).astype("f2")
+def check(tensor: Any, sample: Sample) -> None:
+    """Exactly the codes, scales and zeros that were packed, and exactly the weights that they stand for."""
+    assert isinstance(tensor, QuantizedTensor)
+    np.testing.assert_array_equal(tensor.dequantize(), sample.weights)
+    if sample.codes is not None:
+        codes = tensor.codes.codes()
+        if tensor.permutation is not None:
+            codes = np.take(codes, np.argsort(tensor.permutation), tensor.axis)
+        np.testing.assert_array_equal(codes, sample.codes)
+    for part, expected in ((tensor.scales, sample.scales), (tensor.zeros, sample.zeros)):
+        if expected is not None:
+            np.testing.assert_array_equal(np.asarray(part, np.float32), np.asarray(expected, np.float32))
 
 
-def round_trip(path: Path, name: str, expected: Any, kind: str) -> None:
-    """Read, and read again after conversion: exactly the expected weights."""
-    with checkpoints.open(path) as checkpoint:
-        assert checkpoint.format_of(name) == kind
-        np.testing.assert_array_equal(checkpoint.tensor(name).dequantize(), expected)
-        checkpoints.convert(checkpoint, path.parent / "converted")
-    with checkpoints.open(path.parent / "converted") as checkpoint:
-        np.testing.assert_array_equal(checkpoint.tensor(name).dequantize(), expected)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_was_packed_is_read_and_survives_conversion(name: str, tmp_path: Path) -> None:
+    sample = SAMPLES[name](np.random.default_rng(zlib.crc32(name.encode())))
+    assert np.isfinite(sample.weights).all()
+    assert np.count_nonzero(sample.weights) > sample.weights.size // 4
+    with checkpoints.open(sample.save(tmp_path / "in")) as checkpoint:
+        assert checkpoint.names == (sample.name,)
+        assert checkpoint.format_of(sample.name) == sample.kind
+        check(checkpoint.tensor(sample.name), sample)
+        checkpoints.convert(checkpoint, tmp_path / "out")
+        check(checkpoint.tensor(sample.name), sample)  # what was released is read again
+    with checkpoints.open(tmp_path / "out") as checkpoint:
+        assert checkpoint.format_of(sample.name) == "tilevm"
+        check(checkpoint.tensor(sample.name), sample)
 
 
-@pytest.mark.parametrize("bits", [2, 3, 4, 8])
-@pytest.mark.parametrize("order", ["plain", "shuffled", "uneven"])
-def test_gptq(bits: int, order: str, tmp_path: Path) -> None:
-    rows, columns, group = 128, 32, 32
-    codes = RANDOM.integers(0, 2**bits, (rows, columns))
-    zeros = RANDOM.integers(1, 2**bits, (4, columns))
-    index = np.arange(rows) // group
-    if order != "plain":
-        RANDOM.shuffle(index)
-    if order == "uneven":
-        index[:] = np.where(index == 3, 0, index)
-    scale = scales(4, columns)
-    parts = {
-        "a.qweight": dense_words(codes.T, bits).T.copy(),
-        "a.qzeros": dense_words(zeros - 1, bits),
-        "a.scales": scale,
-        "a.g_idx": index.astype("i4"),
-    }
-    write(tmp_path / "a", parts)
-    expected = (codes - zeros[index]).astype("f4") * scale[index].astype("f4")
-    round_trip(tmp_path / "a", "a.weight", expected, "gptq")
+# GGUF: type, where 16-bit floats stand, where a byte is a scale
+TYPES = {
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
+    "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64],
+    "MXFP4": [], "NVFP4": [],
+}  # fmt: skip
+
+
+def gguf_file(path: Path, data: Any, kind: str) -> Any:
+    """Writes a file with the tensor ``a``; gives its weights as the package reads them."""
+    gguf = pytest.importorskip("gguf")
+    enum = gguf.GGMLQuantizationType[kind]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_array("some.texts", ["a", "b"])
+    writer.add_tensor("a", data, raw_dtype=enum)
+    for write_part in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
+        write_part()
+    writer.close()
+    return gguf.quants.dequantize(data, enum)
+
+
+def random_blocks(kind: str, random: np.random.Generator) -> Any:
+    """Two rows of three blocks of any bytes that are a number each."""
+    gguf = pytest.importorskip("gguf")
+    size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]][1]
+    data = random.integers(0, 256, (2, 3, size), dtype=np.uint8)
+    for at in TYPES[kind]:
+        data[..., at : at + 2] = random.uniform(-2, 2, (2, 3, 1)).astype("f2").view("u1")
+    if kind == "MXFP4":
+        data[..., 0] = 120 + data[..., 0] % 16
+    if kind == "NVFP4":
+        data[..., :4] %= 127
+    if kind == "TQ2_0":
+        data[..., :64] = random.integers(0, 3, (2, 3, 4, 64), dtype=np.uint8).transpose(0, 1, 3, 2) @ [1, 4, 16, 64]
+    return data.reshape(2, -1)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_gguf(kind: str, tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    data = [random_blocks(kind, RANDOM)]
+    if kind not in (
+        "Q2_K",
+        "Q3_K",
+        "Q4_K",
+        "Q5_K",
+        "Q6_K",
+        "IQ4_NL",
+        "IQ4_XS",
+        "NVFP4",
+    ):  # the package writes the others
+        numbers = RANDOM.normal(size=(3, 512)).astype("f4")
+        data.append(gguf.quants.quantize(numbers, gguf.GGMLQuantizationType[kind]))
+    for each in data:
+        sample = Sample(kind, {}, gguf_file(tmp_path / "a", each, kind), name="a")
+        assert np.count_nonzero(sample.weights) > sample.weights.size // 16
+        with checkpoints.open(tmp_path / "a") as checkpoint:
+            assert checkpoint.format_of("a") == kind
+            check(checkpoint.tensor("a"), sample)
+            checkpoints.convert(checkpoint, tmp_path / "out")
+        with checkpoints.open(tmp_path / "out") as checkpoint:
+            check(checkpoint.tensor("a"), sample)
 
 
 @pytest.mark.parametrize("less", [0, 1])
 def test_symmetric_gptq_shows_its_version_against_its_label(less: int, tmp_path: Path) -> None:
-    codes, scale = RANDOM.integers(0, 16, (32, 8)), scales(1, 8)
+    codes, scale = RANDOM.integers(0, 16, (32, 8)), scales(RANDOM, 1, 8)
     zeros = dense_words(np.full((1, 8), 8 - less), 4)
     write(
         tmp_path / "a.safetensors",
@@ -73,128 +132,14 @@ def test_symmetric_gptq_shows_its_version_against_its_label(less: int, tmp_path:
         np.testing.assert_array_equal(checkpoint.tensor("a.weight").dequantize(), (codes - 8) * scale.astype("f4"))
 
 
-def test_awq(tmp_path: Path) -> None:
-    codes, zeros, scale = RANDOM.integers(0, 16, (64, 16)), RANDOM.integers(0, 16, (2, 16)), scales(2, 16)
-    write(tmp_path / "a", {"a.qweight": awq_words(codes), "a.qzeros": awq_words(zeros), "a.scales": scale})
-    index = np.arange(64) // 32
-    expected = (codes - zeros[index]).astype("f4") * scale[index].astype("f4")
-    round_trip(tmp_path / "a", "a.weight", expected, "awq")
-
-
-@pytest.mark.parametrize("bits", range(1, 9))
-@pytest.mark.parametrize("pack", [dense_words, padded_words])
-@pytest.mark.parametrize("asymmetric", [False, True])
-def test_pack_quantized(bits: int, pack: Any, asymmetric: bool, tmp_path: Path) -> None:
-    rows, columns, half = 6, 80, 2 ** (bits - 1)
-    codes, scale = RANDOM.integers(0, 2**bits, (rows, columns)), scales(rows, 3)
-    zeros = RANDOM.integers(0, 2**bits, (rows, 3)) if asymmetric else np.full((rows, 3), half)
-    shape = np.array([rows, columns])
-    parts = {"a.weight_packed": pack(codes, bits), "a.weight_scale": scale, "a.weight_shape": shape}
-    if asymmetric:
-        parts["a.weight_zero_point"] = pack(zeros.T, bits).T.copy()
-    write(tmp_path / "a.safetensors", parts)
-    config = {"quantization_config": {"config_groups": {"group_0": {"weights": {"num_bits": bits}}}}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    index = np.arange(columns) // 27
-    expected = (codes - zeros[:, index]).astype("f4") * scale[:, index].astype("f4")
-    with checkpoints.open(tmp_path) as checkpoint:
-        np.testing.assert_array_equal(checkpoint.tensor("a.weight").dequantize(), expected)
-
-
-@pytest.mark.parametrize("kind", ["Q4_0", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "MXFP4"])
-def test_gguf(kind: str, tmp_path: Path) -> None:
-    gguf = pytest.importorskip("gguf")
-    enum = gguf.GGMLQuantizationType[kind]
-    size = gguf.GGML_QUANT_SIZES[enum][1]
-    data = RANDOM.integers(0, 256, (3, 2, size), dtype=np.uint8)
-    for at in {"Q4_0": (0,), "Q8_0": (0,), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,), "MXFP4": ()}[kind]:
-        data[..., at : at + 2] = scales(3, 2, 1).view("u1")
-    if kind == "MXFP4":
-        data[..., 0] = 120 + data[..., 0] % 16
-    data = data.reshape(3, -1)
-    writer = gguf.GGUFWriter(tmp_path / "a", "llama")
-    writer.add_array("some.texts", ["a", "b"])
-    writer.add_tensor("a", data, raw_dtype=enum)
-    for write_part in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file):
-        write_part()
-    writer.close()
-    round_trip(tmp_path / "a", "a", gguf.quants.dequantize(data, enum), kind)
-    whole = (tmp_path / "a").read_bytes()
-    for place in range(0, len(whole) - data.nbytes, 3):
-        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]):
-            (tmp_path / "b").write_bytes(damaged)
-            try:
-                checkpoints.open(tmp_path / "b").close()
-            except TilevmError as error:
-                assert error.code in ("H001", "H006", "H007")  # noqa: PT017
-
-
-def test_parts_that_do_not_go_together_name_the_tensor_and_write_nothing(tmp_path: Path) -> None:
-    parts = {"a.qweight": np.zeros((4, 8), "i4"), "a.qzeros": np.zeros((1, 3), "i4"), "a.scales": scales(1, 8)}
-    write(tmp_path / "a", parts)
-    with checkpoints.open(tmp_path / "a") as checkpoint, pytest.raises(CheckpointError, match=r"H005.*'a.weight'"):
-        checkpoints.convert(checkpoint, tmp_path / "b")
-    write(tmp_path / "a", parts | {"a.scales": np.zeros((1, 8), "i4")})
-    with (
-        checkpoints.open(tmp_path / "a") as checkpoint,
-        pytest.raises(CheckpointError, match=r"'a.scales' at byte \d+"),
-    ):
-        checkpoints.convert(checkpoint, tmp_path / "b")
-    assert not (tmp_path / "b").exists()
-
-
-FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], "f4")
-
-
-def pairs(codes: Any) -> Any:
-    return (codes[..., ::2] | codes[..., 1::2] << 4).astype(np.uint8)
-
-
-@pytest.mark.parametrize("maker", ["nvfp4", "nvfp4-modelopt"])
-def test_nvfp4(maker: str, tmp_path: Path) -> None:
-    codes, whole = RANDOM.integers(0, 16, (4, 32)), np.array([3.7], "f4")
-    each = RANDOM.integers(1, 0x7F, (4, 2), dtype=np.uint8)
-    names = ("a.weight_packed", "a.weight_global_scale") if maker == "nvfp4" else ("a.weight", "a.weight_scale_2")
-    floats = PackedArray(each.reshape(-1), "f8e4m3", each.shape)
-    write(tmp_path / "a", {names[0]: pairs(codes), "a.weight_scale": floats, names[1]: whole})
-    decoded = each.view(ml_dtypes.float8_e4m3fn).astype("f4")
-    scale = decoded / whole if maker == "nvfp4" else decoded * whole
-    round_trip(tmp_path / "a", "a.weight", FP4[codes] * np.repeat(scale, 16, 1), maker)
-
-
-def test_mxfp4_and_gpt_oss(tmp_path: Path) -> None:
-    codes, each = RANDOM.integers(0, 16, (2, 3, 64)), RANDOM.integers(100, 140, (2, 3, 2), dtype=np.uint8)
-    expected = FP4[codes] * np.repeat(np.ldexp(np.float32(1), each.astype("i4") - 127), 32, 2)
-    write(tmp_path / "a", {"a_blocks": pairs(codes).reshape(2, 3, 2, 16), "a_scales": each})
-    round_trip(tmp_path / "a", "a", expected, "gpt-oss")
-    write(tmp_path / "a", {"a.weight_packed": pairs(codes[0]), "a.weight_scale": each[0]})
-    round_trip(tmp_path / "a", "a.weight", expected[0], "mx")
-
-
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("columns", [128, 96])
-def test_nf4(nested: bool, columns: int, tmp_path: Path) -> None:
-    codes = RANDOM.integers(0, 16, 6 * columns)
-    state = {"blocksize": 64, "shape": [6, columns], "quant_type": "nf4", "nested_blocksize": 8, "nested_offset": 0.25}
-    table, blocks = np.float32(dtype("nf4").table), 6 * columns // 64
-    absmax = scales(blocks).astype("f4")
-    parts = {"absmax": absmax, "quant_map": table}
-    if nested:
-        short, outer, inner = RANDOM.integers(0, 256, blocks, dtype=np.uint8), scales(2).astype("f4"), scales(256)
-        inner = inner.astype("f4")
-        absmax = inner[short] * outer[np.arange(blocks) // 8] + np.float32(0.25)
-        parts |= {"absmax": short, "nested_absmax": outer, "nested_quant_map": inner}
-    parts["quant_state.bitsandbytes__nf4"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    packed = (codes[::2] << 4 | codes[1::2]).astype(np.uint8)[:, None]
-    write(tmp_path / "a", {"a.weight": packed} | {f"a.weight.{name}": part for name, part in parts.items()})
-    expected = (table[codes] * np.repeat(absmax, 64)).reshape(6, columns)
-    round_trip(tmp_path / "a", "a.weight", expected, "nf4")
-
-
 def test_the_command_converts_and_shows_mistakes(tmp_path: Path) -> None:
     write(tmp_path / "a", {"w": np.ones((2, 2), "f4")})
     done = CliRunner().invoke(cli, ["convert", str(tmp_path / "a"), str(tmp_path / "b")])
     assert done.exit_code == 0, done.output
+    assert [line.split() for line in done.stdout.splitlines()[-2:]] == [
+        ["plain", "1", "16", "16"],
+        ["all", "1", "16", "16"],
+    ]
     with checkpoints.open(tmp_path / "b") as checkpoint:
         np.testing.assert_array_equal(checkpoint.tensor("w"), np.ones((2, 2)))
     (tmp_path / "a").write_bytes(b"GGUF")
@@ -213,31 +158,70 @@ def test_damaged_metadata_of_a_converted_file_are_refused(tmp_path: Path) -> Non
         checkpoint.tensor("w")
 
 
-@pytest.mark.parametrize("name", ["l.W_q", "l.weight.quant_state.bitsandbytes__fp4"])
-def test_formats_that_are_not_read_are_not_taken_for_plain_tensors(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"), [("l.W_q", "H005"), ("l.weight_packed", "H005"), ("l.qweight", "H005"), ("l.SCB", "H007")]
+)
+def test_what_belongs_to_a_format_is_not_taken_for_a_plain_tensor(tmp_path: Path, name: str, code: str) -> None:
     write(tmp_path / "a", {name: np.ones(4, "u1")})
-    with pytest.raises(CheckpointError, match=f"H007.*{name}"):
+    with pytest.raises(CheckpointError, match=f"{code}.*{name}"):
         checkpoints.open(tmp_path / "a")
 
 
-def peak_of_conversion(path: Path, tensors: int) -> int:
-    """Bytes at most held while so many GPTQ tensors of 512 by 512 are converted."""
-    parts: dict[str, Any] = {}
-    for each in range(tensors):
-        parts[f"{each}.qweight"] = RANDOM.integers(-(2**31), 2**31, (64, 512)).astype("i4")
-        parts[f"{each}.qzeros"] = RANDOM.integers(0, 9, (4, 64)).astype("i4")
-        parts[f"{each}.scales"] = scales(4, 512)
-    write(path / "a", parts)
-    with checkpoints.open(path / "a") as checkpoint:
+@pytest.mark.parametrize("name", [*SAFETENSORS, *GGUF])
+def test_a_conversion_holds_less_than_twice_the_largest_tensor(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    make(name, 0.1, tmp_path / "small")
+    largest = make(name, 4, tmp_path / "a")
+    peaks = []
+    for path in (tmp_path / "small", tmp_path / "a"):  # the first one imports what is needed
         tracemalloc.start()
-        checkpoints.convert(checkpoint, path / "b")
-        peak = tracemalloc.get_traced_memory()[1]
+        with checkpoints.open(path) as checkpoint:
+            checkpoints.convert(checkpoint, tmp_path / "out")
+        peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    return peak
+    assert peaks[1] < 2 * largest, peaks[1] / largest
 
 
-def test_conversion_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
-    peak_of_conversion(tmp_path, 1)  # imports
-    one, eight = peak_of_conversion(tmp_path, 1), peak_of_conversion(tmp_path, 8)
-    assert eight < one + 64 * 1024
-    assert one < 5 * 512 * 512, one / 512**2  # bytes for each weight
+def test_a_conversion_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
+    one = SAFETENSORS["GPTQ, 4 bit"][1](RANDOM, 512)
+    peaks = []
+    for many in (1, 1, 6):
+        write(tmp_path / "a", {f"{each}{name}": part for each in range(many) for name, part in one.items()})
+        tracemalloc.start()
+        with checkpoints.open(tmp_path / "a") as checkpoint:
+            checkpoints.convert(checkpoint, tmp_path / "out")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 128 * 1024
+
+
+def test_a_conversion_that_fails_half_way_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    sound = SAFETENSORS["GPTQ, 4 bit"][1](RANDOM, 128)
+    wrong = {f"b{name}": part for name, part in sound.items()} | {"bw.scales": np.ones((2, 5), "f2")}
+    write(tmp_path / "a", sound | wrong)
+    (tmp_path / "out").write_text("as it was")
+    done = []
+    with checkpoints.open(tmp_path / "a") as checkpoint, pytest.raises(CheckpointError, match=r"H005.*'bw.qweight'"):
+        checkpoints.convert(checkpoint, tmp_path / "out", done.append)
+    assert [each.name for each in done] == ["w.weight"]
+    assert (tmp_path / "out").read_text() == "as it was"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "out"]
+
+
+def test_a_file_may_be_converted_in_its_own_place(tmp_path: Path) -> None:
+    sample = SAMPLES["gptq-4-shuffled"](RANDOM)
+    path = sample.save(tmp_path / "in")
+    for _ in range(2):  # and again from its own form
+        with checkpoints.open(path) as checkpoint:
+            checkpoints.convert(checkpoint, path)
+    with checkpoints.open(path) as checkpoint:
+        check(checkpoint.tensor(sample.name), sample)
+
+
+@pytest.mark.parametrize("name", ["gptq-3-plain", "pack-quantized-3-dense_words-words", "awq", "hqq-3-axis-1"])
+@pytest.mark.parametrize("codes", [8, 100, 1000])
+def test_slabs_of_any_size_give_the_same_tensor(name: str, codes: int, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(slabs, "SLAB", codes)
+    sample = SAMPLES[name](RANDOM)
+    with checkpoints.open(sample.save(tmp_path / "in")) as checkpoint:
+        check(checkpoint.tensor(sample.name), sample)

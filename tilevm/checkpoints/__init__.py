@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from tilevm.checkpoints.converted import convert
+from tilevm.checkpoints.converted import Converted, convert
 from tilevm.checkpoints.reader import Checkpoint, open
 
-__all__ = ["Checkpoint", "convert", "open"]
+__all__ = ["Checkpoint", "Converted", "convert", "open"]

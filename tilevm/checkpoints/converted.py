@@ -1,41 +1,64 @@
-"""Checkpoints in tilevm's own form, see ``tilevm.quantization.files``: read, and written one tensor at a time."""
+"""Conversion to tilevm's own form, see ``tilevm.quantization.files``: one tensor at a time, each of them read once."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from tilevm.quantization import QuantizedTensor
-from tilevm.quantization.files import Part, announced, data, described, entries, metadata, parts, rebuilt
-from tilevm.safetensors import writing
+from tilevm.checkpoints.reader import Checkpoint
+from tilevm.quantization.files import announced, chunks, described, metadata, parts
+from tilevm.safetensors import LONGEST_HEADER, writing
 
-__all__ = ["convert", "entries", "rebuilt"]
+__all__ = ["Converted", "convert"]
 
-
-class Source(Protocol):
-    """What has named tensors: a ``Checkpoint``."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    def tensor(self, name: str) -> QuantizedTensor | Part: ...
+_PARTS, _PART, _SHAPE, _TABLE = 5, 400, 700, 8000
+"""A quantised tensor has at most so many parts; beside its name a part takes so many bytes of the header, and a shape
+and a codebook of its own so many more.
+"""
 
 
-def convert(source: Source, path: str | os.PathLike[str], progress: Callable[[str], None] = lambda name: None) -> None:
-    """Writes every tensor, one at a time, whole or not at all; ``progress`` is told each name after it.
+@dataclass(frozen=True)
+class Converted:
+    """A tensor that was written: its name, what format it had, and its bytes there and here."""
 
-    Each tensor is unpacked twice: once before anything is written, for the header and to find every mistake.
+    name: str
+    format: str
+    bytes_in: int
+    bytes_out: int
+
+
+def convert(
+    source: Checkpoint, path: str | os.PathLike[str], progress: Callable[[Converted], None] = lambda done: None
+) -> None:
+    """Writes every tensor, one at a time, whole or not at all; ``progress`` is told of each after it.
+
+    Raises what ``Checkpoint.tensor`` raises, and ``UsageError`` F002 where the file cannot be written; then nothing is
+    at ``path`` that was not there before.
     """
     facts: dict[str, Any] = {}
-    held: list[tuple[str, str, tuple[int, ...]]] = []
-    for name in source.names:
-        tensor = source.tensor(name)
-        facts[name] = described(tensor)
-        held += [(f"{name}.{each}", *announced(part)) for each, part in parts(tensor).items()]
-        del tensor
-    with writing(path, held, metadata(facts)) as writer:
+    told: dict[str, str] = {}
+    with writing(path, _room(source), told) as writer:
         for name in source.names:
-            for each, part in parts(source.tensor(name)).items():
-                writer.write(f"{name}.{each}", data(part))
-            progress(name)
+            tensor = source.tensor(name)
+            facts[name] = described(tensor)
+            before = writer.nbytes
+            for each, part in parts(tensor).items():
+                writer.tensor(f"{name}.{each}", *announced(part), chunks(part))
+            del tensor, part
+            source.release(name)
+            progress(Converted(name, source.format_of(name), source.nbytes(name), writer.nbytes - before))
+        told |= metadata(facts)
+
+
+def _room(source: Checkpoint) -> int:
+    """Bytes that the header takes at most."""
+    room = 200
+    for name in source.names:
+        form = source.format_of(name)
+        many = 1 if form == "plain" else _PARTS
+        table = _TABLE if form in ("nf4", "fp4", "tilevm") else 0
+        room += _SHAPE + table + many * (_PART + 2 * len(json.dumps(name)))
+    return min(room, LONGEST_HEADER)

@@ -1,7 +1,7 @@
 """GGUF: a header of keys and tensors, then blocks that hold codes and scales side by side.
 
-Layouts are those of ggml's ``ggml-quants.c``; dimensions stand in the file with the fastest first and are turned round.
-The offsets of K-quants stay what they are, a float for each group that is subtracted after scaling.
+Dimensions stand in the file with the fastest first and are turned round. Nothing is believed: every length is held
+against the size of the file before anything is made of it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilevm.checkpoints.gguf_blocks import BLOCKS
 from tilevm.errors import CheckpointError
-from tilevm.files import file_errors
+from tilevm.files import MappedFile
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 
@@ -25,6 +25,7 @@ __all__ = ["Gguf"]
 
 _SIMPLE = {0: "<f4", 1: "<f2", 24: "i1", 25: "<i2", 26: "<i4", 27: "<i8", 28: "<f8", 30: "<u2"}
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_BF16 = 30
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,18 @@ class _Place:
     kind: int
     shape: tuple[int, ...]
     start: int
-    nbytes: int
+    stop: int
 
 
 class Gguf:
-    """A GGUF file of version 2 or 3, mapped. Raises ``CheckpointError`` H006 for a header that lies."""
+    """A GGUF file of version 2 or 3, mapped. Raises ``CheckpointError`` H006 for a header that lies, H007 for a type of
+    tensors that is not read.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        with file_errors(path, "read"):
-            self._data = np.memmap(path, np.uint8, "r") if os.path.getsize(path) else np.empty(0, np.uint8)
+        self._file = MappedFile(path)
+        self._data = self._file.data
         self._at = 0
         self.places = self._header()
 
@@ -67,7 +70,7 @@ class Gguf:
     def _skip(self, kind: int, depth: int = 0) -> None:
         """A value of a key: numbers, text, or an array of them."""
         if kind == 8:
-            self._text()
+            self._take(self._number("Q"))
         elif kind == 9 and depth < 4:
             inner, count = self._number("I"), self._number("Q")
             if inner in _SIZES:
@@ -102,108 +105,54 @@ class Gguf:
             shape = tuple(self._number("Q") for _ in range(rank))[::-1]
             entries[name] = self._number("I"), shape, self._number("Q")
         start = -(-self._at // alignment) * alignment
-        return {name: self._place(name, *entry, start) for name, entry in entries.items()}
+        places = {name: self._place(name, *entry, start, alignment) for name, entry in entries.items()}
+        self._check_order(places)
+        return places
 
-    def _place(self, name: str, kind: int, shape: tuple[int, ...], offset: int, start: int) -> _Place:
+    def _place(self, name: str, kind: int, shape: tuple[int, ...], offset: int, start: int, alignment: int) -> _Place:
         if kind in _SIMPLE:
             per, size = 1, np.dtype(_SIMPLE[kind]).itemsize
-        elif kind in _BLOCKS:
-            _, per, size, _ = _BLOCKS[kind]
+        elif kind in BLOCKS:
+            per, size = BLOCKS[kind].elements, BLOCKS[kind].nbytes
         else:
             raise CheckpointError("H007", f"{self.path!r}: tensor {name!r} has the GGUF type {kind}, which is not read")
+        if math.prod(shape) >= 2**60 or (kind in BLOCKS and 0 in shape):
+            raise self._fail(f"tensor {name!r}: {list(shape)} is not a shape")
         if (shape[-1] if shape else 1) % per:
             raise self._fail(f"tensor {name!r}: {list(shape)} is not whole blocks of {per}")
-        nbytes = math.prod(shape) // per * size
-        if start + offset + nbytes > self._data.size:
-            end = start + offset + nbytes
-            raise self._fail(f"tensor {name!r} is said to end at byte {end}, and the file at byte {self._data.size}")
-        return _Place(kind, shape, start + offset, nbytes)
+        stop = start + offset + math.prod(shape) // per * size
+        if offset % alignment or stop > self._data.size:
+            where = f"at byte {start + offset} is said to end at byte {stop}"
+            raise self._fail(f"tensor {name!r} {where}, and the file at byte {self._data.size}")
+        return _Place(kind, shape, start + offset, stop)
+
+    def _check_order(self, places: dict[str, _Place]) -> None:
+        reached, before = 0, ""
+        for name, place in sorted(places.items(), key=lambda each: (each[1].start, each[1].stop)):
+            if place.start < reached:
+                raise self._fail(f"tensor {name!r} at byte {place.start} overlaps {before!r}")
+            reached, before = place.stop, name
 
     def format_of(self, name: str) -> str:
         """``Q4_K`` and so on, or ``plain``."""
         kind = self.places[name].kind
-        return _BLOCKS[kind][0] if kind in _BLOCKS else "plain"
+        return BLOCKS[kind].name if kind in BLOCKS else "plain"
+
+    def nbytes(self, name: str) -> int:
+        """Bytes that a tensor takes in the file."""
+        return self.places[name].stop - self.places[name].start
+
+    def release(self, name: str) -> None:
+        """Lets the system take back the memory into which the tensor was read."""
+        self._file.release(self.places[name].start, self.places[name].stop)
 
     def tensor(self, name: str) -> QuantizedTensor | NDArray[Any] | PackedArray:
         """The tensor; bf16 as a ``PackedArray``."""
         place = self.places[name]
-        data = np.asarray(self._data[place.start : place.start + place.nbytes])
-        if place.kind == 30:
+        data = self._data[place.start : place.stop]
+        if place.kind == _BF16:
             return PackedArray(data, "bf16", place.shape)
         if place.kind in _SIMPLE:
             return data.view(_SIMPLE[place.kind]).reshape(place.shape)
-        _, _, size, unpacked = _BLOCKS[place.kind]
-        return unpacked(data.reshape(-1, size), place.shape)
-
-
-def _half(part: NDArray[np.uint8]) -> NDArray[np.float16]:
-    return np.ascontiguousarray(part).view("<f2")
-
-
-def _groups(each: NDArray[Any], shape: tuple[int, ...], size: int) -> NDArray[Any]:
-    return np.ascontiguousarray(each).reshape(*shape[:-1], shape[-1] // size)
-
-
-def _split(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Low nibbles of a run of bytes, then the high ones."""
-    return np.concatenate([pairs & 15, pairs >> 4], axis=-1)
-
-
-def _q4_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    codes = (_split(blocks[:, 2:]) ^ 8).reshape(shape)
-    return QuantizedTensor.from_codes(codes, "i4", _groups(_half(blocks[:, :2]), shape, 32), 32, len(shape) - 1)
-
-
-def _q8_0(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    codes = PackedArray(np.ascontiguousarray(blocks[:, 2:]).reshape(-1), "i8", shape)
-    return QuantizedTensor.grouped(codes, _groups(_half(blocks[:, :2]), shape, 32), 32, len(shape) - 1)
-
-
-def _mxfp4(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    codes = _split(blocks[:, 1:]).reshape(shape)
-    scales = PackedArray.from_codes(_groups(blocks[:, 0], shape, 32), "e8m0")
-    return QuantizedTensor.from_codes(codes, "f4e2m1", scales, 32, len(shape) - 1)
-
-
-def _scales_and_offsets(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Twelve bytes hold eight 6-bit scales and eight 6-bit minima: the last four of each are split."""
-    scale, least = _half(blocks[:, :2]).astype(np.float32), _half(blocks[:, 2:4]).astype(np.float32)
-    first, second, third = blocks[:, 4:8], blocks[:, 8:12], blocks[:, 12:16]
-    factors = np.concatenate([first & 63, (third & 15) | (first >> 6) << 4], 1)
-    minima = np.concatenate([second & 63, third >> 4 | (second >> 6) << 4], 1)
-    return _groups(scale * factors, shape, 32), _groups(least * minima, shape, 32)
-
-
-def _q4_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    scales, offsets = _scales_and_offsets(blocks, shape)
-    codes = _split(blocks[:, 16:].reshape(-1, 4, 32)).reshape(shape)
-    return QuantizedTensor.from_codes(codes, "u4", scales, 32, len(shape) - 1, offsets=offsets)
-
-
-def _q5_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    scales, offsets = _scales_and_offsets(blocks, shape)
-    low = _split(blocks[:, 48:].reshape(-1, 4, 32)).reshape(-1, 8, 32)
-    high = blocks[:, None, 16:48] >> np.arange(8, dtype=np.uint8)[:, None] & 1
-    return QuantizedTensor.from_codes(
-        (low | high << 4).reshape(shape), "u5", scales, 32, len(shape) - 1, offsets=offsets
-    )
-
-
-def _q6_k(blocks: NDArray[np.uint8], shape: tuple[int, ...]) -> QuantizedTensor:
-    low = _split(blocks[:, :128].reshape(-1, 2, 64)).reshape(-1, 2, 4, 32)
-    high = blocks[:, 128:192].reshape(-1, 2, 1, 32) >> np.arange(0, 8, 2, dtype=np.uint8)[:, None] & 3
-    codes = ((low | high << 4) ^ 32).reshape(shape)
-    scales = _half(blocks[:, 208:]).astype(np.float32) * blocks[:, 192:208].view(np.int8)
-    return QuantizedTensor.from_codes(codes, "i6", _groups(scales, shape, 16), 16, len(shape) - 1)
-
-
-_Unpacked = Callable[[NDArray[np.uint8], tuple[int, ...]], QuantizedTensor]
-# The file's number of a type: name, elements and bytes of a block, and how it is read.
-_BLOCKS: dict[int, tuple[str, int, int, _Unpacked]] = {
-    2: ("Q4_0", 32, 18, _q4_0),
-    8: ("Q8_0", 32, 34, _q8_0),
-    12: ("Q4_K", 256, 144, _q4_k),
-    13: ("Q5_K", 256, 176, _q5_k),
-    14: ("Q6_K", 256, 210, _q6_k),
-    39: ("MXFP4", 32, 17, _mxfp4),
-}
+        block = BLOCKS[place.kind]
+        return block.read(data.reshape(-1, block.nbytes), place.shape, lambda: self.release(name))

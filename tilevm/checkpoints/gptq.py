@@ -12,79 +12,80 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints.words import dense, divided
-from tilevm.errors import CheckpointError
+from tilevm.checkpoints.numbers import Grouping, even_groups
+from tilevm.checkpoints.parts import UNKNOWN_LENGTH, Format, Parts
+from tilevm.checkpoints.words import along, down
 from tilevm.quantization import QuantizedTensor
 
-__all__ = ["awq", "gptq", "is_awq"]
+__all__ = ["FORMATS"]
 
 _PLACES = np.argsort([0, 2, 4, 6, 1, 3, 5, 7])
 
 
-def is_awq(qweight: tuple[int, ...], scales: tuple[int, ...]) -> bool:
+def _is_awq(parts: Parts) -> bool:
     """Whether the words lie along N, which only AWQ does."""
+    qweight, scales = parts.info(".qweight").shape, parts.info(".scales").shape
     return len(qweight) == len(scales) == 2 and qweight[1] * 8 == scales[1]
 
 
-def gptq(
-    name: str,
-    qweight: NDArray[Any],
-    qzeros: NDArray[Any],
-    scales: NDArray[Any],
-    g_idx: NDArray[Any] | None,
-    version: int | None,
-) -> QuantizedTensor:
-    """``version`` is what the configuration says; symmetric zeros, which are all 2^(b-1), tell it themselves."""
-    if any(each.ndim != 2 for each in (qweight, qzeros, scales)) or scales.size == 0:
-        raise CheckpointError("H005", f"tensor {name!r}: qweight, qzeros and scales have not 2 dimensions each")
+def _gptq(parts: Parts) -> QuantizedTensor:
+    qweight, qzeros, scales = parts.words(".qweight"), parts.words(".qzeros"), parts.numbers(".scales")
+    shapes = (".qweight", ".qzeros", ".scales")
+    if any(each.ndim != 2 for each in (qweight, qzeros, scales.array)) or 0 in (*qweight.shape, *scales.shape):
+        raise parts.mismatch(*shapes)
     groups, columns = scales.shape
     bits = qzeros.shape[1] * 32 // columns
     rows = qweight.shape[0] * 32 // max(bits, 1)
-    fits = qzeros.shape == (groups, columns * bits // 32) and qweight.shape[1] == columns
-    if bits not in (2, 3, 4, 8) or columns * bits % 32 or not fits:
-        shapes = f"{list(qweight.shape)}, qzeros {list(qzeros.shape)} and scales {list(scales.shape)}"
-        raise CheckpointError("H005", f"tensor {name!r}: qweight {shapes} are not those of GPTQ")
-    zeros = dense(qzeros, bits, columns).astype(np.float32)
-    if (zeros == 2 ** (bits - 1) - 1).all():
-        version = 1
-    elif (zeros == 2 ** (bits - 1)).all():
-        version = 2
-    zeros += np.float32(version != 2)
-    codes = dense(np.ascontiguousarray(qweight.T), bits, rows).T
-    size = -(-rows // groups)
-    plain = np.arange(rows) // size
-    index = plain if g_idx is None else g_idx.astype(np.int64)
-    if index.shape != (rows,) or (index < 0).any() or (index >= groups).any():
-        raise CheckpointError("H005", f"tensor {name!r}: g_idx does not name one of {groups} groups for {rows} rows")
-    if np.array_equal(index, plain):
-        held, group = divided(scales, size, rows, 0)
-        return QuantizedTensor.from_codes(codes, f"u{bits}", held, group, 0, divided(zeros, size, rows, 0)[0])
-    order = np.argsort(index, kind="stable")
-    if not np.array_equal(index[order], plain):  # groups of different length: a scale for each row
-        return QuantizedTensor.from_codes(codes, f"u{bits}", scales[index], 1, 0, zeros[index])
-    held, group = divided(scales, size, rows, 0)
-    return QuantizedTensor.from_codes(
-        codes[order],
-        f"u{bits}",
-        held,
-        group,
-        0,
-        divided(zeros, size, rows, 0)[0],
-        permutation=order,
-    )
+    fits = qzeros.shape == (groups, columns * bits // 32) and qweight.shape == (rows * bits // 32, columns)
+    if bits not in (2, 3, 4, 8) or columns * bits % 32 or not fits or groups > rows:
+        raise parts.mismatch(*shapes)
+    held = _groups(parts, rows, groups)
+    zeros = _zeros(parts, along(qzeros, bits, columns), bits)
+    order = held.order
+
+    def unpacked(first: int, last: int) -> NDArray[np.uint8]:
+        return down(qweight, bits, np.arange(first, last) if order is None else order[first:last])
+
+    codes = parts.codes(f"u{bits}", (rows, columns), rows, unpacked)
+    zero = held.of(scales.like(zeros), 0).held()
+    return QuantizedTensor.grouped(codes, held.of(scales, 0).held(), held.group, 0, zero, permutation=order)
 
 
-def awq(name: str, qweight: NDArray[Any], qzeros: NDArray[Any], scales: NDArray[Any]) -> QuantizedTensor:
-    """AWQ of 4 bits; its zeros are stored as they are."""
+def _groups(parts: Parts, rows: int, groups: int) -> Grouping:
+    if ".g_idx" in parts:
+        return parts.groups(".g_idx", rows, groups)
+    found = even_groups(rows, groups, parts.config.get("group_size"))
+    if found is None:
+        raise parts.wrong(f"{rows} rows in {groups} groups of no known length", ".scales", UNKNOWN_LENGTH)
+    return found
+
+
+def _zeros(parts: Parts, found: NDArray[np.uint8], bits: int) -> NDArray[np.uint16]:
+    """The zero points: symmetric ones, which are all 2^(b-1), tell the version themselves, whatever the label says."""
+    version = {"gptq": 1, "gptq_v2": 2}.get(str(parts.config.get("checkpoint_format")))
+    for stored, own in ((2 ** (bits - 1) - 1, 1), (2 ** (bits - 1), 2)):
+        if (found == stored).all():
+            version = own
+    return found + np.uint16(version != 2)
+
+
+def _awq(parts: Parts) -> QuantizedTensor:
+    qweight, qzeros, scales = parts.words(".qweight"), parts.words(".qzeros"), parts.numbers(".scales")
     rows, groups = qweight.shape[0], scales.shape[0]
-    if groups == 0 or rows % groups or qzeros.shape != (groups, qweight.shape[1]):
-        shapes = f"{list(qweight.shape)}, qzeros {list(qzeros.shape)} and scales {list(scales.shape)}"
-        raise CheckpointError("H005", f"tensor {name!r}: qweight {shapes} are not those of AWQ")
-    return QuantizedTensor.from_codes(
-        _columns(qweight), "u4", scales, rows // groups, 0, _columns(qzeros).astype(np.float32)
-    )
+    if 0 in qweight.shape or groups == 0 or rows % groups or qzeros.shape != (groups, qweight.shape[1]):
+        raise parts.mismatch(".qweight", ".qzeros", ".scales")
+    shape = (rows, qweight.shape[1] * 8)
+    codes = parts.codes("u4", shape, rows, lambda first, last: _columns(qweight[first:last]))
+    return QuantizedTensor.grouped(codes, scales.held(), rows // groups, 0, scales.like(_columns(qzeros)).held())
 
 
 def _columns(words: NDArray[Any]) -> NDArray[np.uint8]:
-    codes = dense(words, 4, words.shape[1] * 8).reshape(len(words), -1, 8)
+    codes = along(words, 4, words.shape[1] * 8).reshape(len(words), -1, 8)
     return codes[..., _PLACES].reshape(len(words), -1)
+
+
+FORMATS = (
+    Format("awq", ".qweight", (".qzeros", ".scales"), (".g_idx",), _awq, _is_awq),
+    Format("gptq", ".qweight", (".qzeros", ".scales"), (".g_idx",), _gptq),
+)
+"""A ``g_idx`` beside AWQ, which some files have, says nothing."""

@@ -1,57 +1,82 @@
-"""Blocks of small floats: NVFP4 (two makers), MXFP4, MXFP6, and the MXFP4 of gpt-oss. All along the last axis.
+"""Blocks of small floats: NVFP4 (two makers), MXFP4, MXFP6, MXFP8, and the MXFP4 of gpt-oss. All along the last axis.
 
 NVFP4 has an e4m3 scale for 16 and one float for the tensor: compressed-tensors divides by it, ModelOpt multiplies.
-MX formats have an e8m0 scale for 32. Codes are dense, the first in the low bits.
+MX formats have an e8m0 scale for 32. Codes are dense, the first in the low bits, four of 6 bits in three bytes: files
+have them as a ``PackedArray`` has, and nothing is unpacked.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from tilevm.checkpoints.parts import Format, Parts
 from tilevm.dtypes import dtype
 from tilevm.errors import CheckpointError
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 
-__all__ = ["gpt_oss", "mx", "nvfp4"]
+__all__ = ["FORMATS"]
+
+_SCALES = ("U8", "F8_E8M0")
 
 
-def nvfp4(
-    name: str, packed: NDArray[Any], scales: NDArray[Any], overall: NDArray[Any], divide: bool
-) -> QuantizedTensor:
-    """The scales become floats: the e4m3 scale by or times the tensor's, rounded to ``float32`` once."""
-    _check(name, packed, scales, 8)
-    if overall.size != 1:
-        raise CheckpointError("H005", f"tensor {name!r}: there is more than one scale for the tensor: {overall.shape}")
-    each, whole = dtype("f8e4m3").decode_to(scales, np.float32), np.float32(overall.reshape(-1)[0])
-    shape = (*packed.shape[:-1], packed.shape[-1] * 2)
-    codes = PackedArray(packed.reshape(-1), "f4e2m1", shape)
-    return QuantizedTensor.grouped(codes, each / whole if divide else each * whole, 16, len(shape) - 1)
+def _nvfp4(parts: Parts) -> QuantizedTensor:
+    overall = ".weight_global_scale" if ".weight_global_scale" in parts else ".weight_scale_2"
+    whole = parts.number(overall)
+    if not (np.isfinite(whole) and whole > 0):
+        raise parts.wrong(f"the tensor's scale is {whole}", overall)
+    factor = 1 / float(whole) if overall == ".weight_global_scale" else float(whole)
+    return _blocks(parts, "f4e2m1", 16, ("F8_E4M3",), factor)
 
 
-def mx(name: str, packed: NDArray[Any], scales: NDArray[Any], kind: str) -> QuantizedTensor:
-    """``packed[…, K·bits/8]`` bytes with ``scales[…, K/32]``."""
-    bits = dtype(kind).bits
-    _check(name, packed, scales, 4 * bits)
-    shape = (*packed.shape[:-1], packed.shape[-1] * 8 // bits)
-    held = PackedArray(np.ascontiguousarray(scales).reshape(-1), "e8m0", scales.shape)
-    return QuantizedTensor.grouped(PackedArray(packed.reshape(-1), kind, shape), held, 32, len(shape) - 1)
+def _mx(parts: Parts) -> QuantizedTensor:
+    packed, scales = parts.info(parts.format.main), parts.info(parts.format.needed[0])
+    if packed.dtype != "U8":
+        kind = "f8e5m2" if packed.dtype == "F8_E5M2" else "f8e4m3"
+    elif packed.shape[-1:] == tuple(24 * each for each in scales.shape[-1:]):
+        kind = _six_bits(parts)
+    else:
+        kind = "f4e2m1"
+    return _blocks(parts, kind, 32, _SCALES)
 
 
-def gpt_oss(name: str, blocks: NDArray[Any], scales: NDArray[Any]) -> QuantizedTensor:
+def _six_bits(parts: Parts) -> str:
+    """Which MXFP6: compressed-tensors writes e2m3; a configuration that names the other split is believed."""
+    text = str(dict(parts.config))
+    if "e3m2" in text and "e2m3" in text:
+        raise CheckpointError("H007", f"tensor {parts.name!r}: the configuration names both e3m2 and e2m3")
+    return "f6e3m2" if "e3m2" in text else "f6e2m3"
+
+
+def _blocks(parts: Parts, kind: str, group: int, types: tuple[str, ...], whole: float | None = None) -> QuantizedTensor:
+    """``packed[…, K·bits/8]`` bytes with ``scales[…, K/group]``."""
+    main, ending = parts.format.main, parts.format.needed[0]
+    packed, scales = parts.array(main, "U8", "F8_E4M3", "F8_E5M2"), parts.numbers(ending, *types)
+    each = group * dtype(kind).bits // 8
+    if packed.ndim == 0 or 0 in packed.shape or (*packed.shape[:-1], packed.shape[-1] / each) != scales.shape:
+        raise parts.mismatch(main, ending)
+    shape = (*packed.shape[:-1], scales.shape[-1] * group)
+    codes = PackedArray(np.ascontiguousarray(packed).reshape(-1).view(np.uint8), kind, shape)
+    return QuantizedTensor.grouped(codes, scales.held(), group, len(shape) - 1, tensor_scale=whole)
+
+
+def _gpt_oss(parts: Parts) -> QuantizedTensor:
     """``blocks[E, N, K/32, 16]`` and ``scales[E, N, K/32]``."""
-    if blocks.ndim < 2 or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
-        shapes = f"blocks {list(blocks.shape)}, scales {list(scales.shape)}"
-        raise CheckpointError("H005", f"tensor {name!r}: {shapes} are not those of gpt-oss")
-    return mx(name, blocks.reshape(*blocks.shape[:-2], -1), scales, "f4e2m1")
+    blocks, scales = parts.array("_blocks", "U8"), parts.numbers("_scales", *_SCALES)
+    if blocks.ndim < 2 or 0 in blocks.shape or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
+        raise parts.mismatch("_blocks", "_scales")
+    shape = (*scales.shape[:-1], scales.shape[-1] * 32)
+    return QuantizedTensor.grouped(PackedArray(blocks.reshape(-1), "f4e2m1", shape), scales.held(), 32, len(shape) - 1)
 
 
-def _check(name: str, packed: NDArray[Any], scales: NDArray[Any], bytes_each: int) -> None:
-    wanted = (*packed.shape[:-1], packed.shape[-1] // bytes_each if packed.ndim else 0)
-    if packed.ndim == 0 or packed.shape[-1] % bytes_each or scales.shape != wanted:
-        raise CheckpointError(
-            "H005", f"tensor {name!r}: codes {list(packed.shape)} and scales {list(scales.shape)} do not go together"
-        )
+def _is_mx(parts: Parts) -> bool:
+    return parts.info(parts.format.needed[0]).dtype in _SCALES
+
+
+FORMATS = (
+    Format("nvfp4", ".weight_packed", (".weight_scale", ".weight_global_scale"), (), _nvfp4),
+    Format("nvfp4-modelopt", ".weight", (".weight_scale", ".weight_scale_2"), (), _nvfp4),
+    Format("mx", ".weight_packed", (".weight_scale",), (), _mx),
+    Format("mx", ".weight", (".weight_scale",), (), _mx, _is_mx),
+    Format("gpt-oss", "_blocks", ("_scales",), (), _gpt_oss),
+)

@@ -1,4 +1,4 @@
-"""Opens a checkpoint and tells its format by the names and types of its tensors and by its configuration."""
+"""Opens a checkpoint and tells its formats by the names and types of its tensors and by its configuration."""
 
 from __future__ import annotations
 
@@ -8,37 +8,28 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from tilevm.checkpoints import bitsandbytes, compressed_tensors, converted, gptq, microscaling
+from tilevm.checkpoints import bitsandbytes, compressed_tensors, gptq, hqq, microscaling
 from tilevm.checkpoints.gguf import Gguf
-from tilevm.errors import CheckpointError
+from tilevm.checkpoints.parts import Parts
+from tilevm.errors import CheckpointError, DTypeError
 from tilevm.files import file_errors
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
+from tilevm.quantization.files import entries, rebuilt
 from tilevm.safetensors import SafeTensors
 
-__all__ = ["Checkpoint", "open"]
+__all__ = ["Checkpoint", "Tensor", "open"]
 
-_STATE = ".quant_state.bitsandbytes__nf4"
-# The tensor that names a format, and the others that belong to it; the first that fits counts.
-_FORMATS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("gptq", ".qweight", (".qzeros", ".scales"), (".g_idx",)),
-    ("pack-quantized", ".weight_packed", (".weight_scale", ".weight_shape"), (".weight_zero_point",)),
-    ("nvfp4", ".weight_packed", (".weight_scale", ".weight_global_scale"), ()),
-    ("mx", ".weight_packed", (".weight_scale",), ()),
-    ("nvfp4-modelopt", ".weight", (".weight_scale", ".weight_scale_2"), ()),
-    ("gpt-oss", "_blocks", ("_scales",), ()),
-    (
-        "nf4",
-        ".weight",
-        (".weight.absmax", ".weight.quant_map", f".weight{_STATE}"),
-        (".weight.nested_absmax", ".weight.nested_quant_map"),
-    ),
-)
-# How a tensor of a format that is not read ends, and the format's name.
-_UNREAD = ((".W_q", "HQQ"), (".quant_state.bitsandbytes__fp4", "bitsandbytes FP4"))
+Tensor = QuantizedTensor | NDArray[Any] | PackedArray
+
+# In the order in which they are tried: what has more parts stands first.
+_FORMATS = (*gptq.FORMATS, *compressed_tensors.PACKED, *microscaling.FORMATS, *bitsandbytes.FORMATS, *hqq.FORMATS)
+_FORMATS = (*_FORMATS, *compressed_tensors.WHOLE)
+# How a tensor ends that no other format has, and what is wrong where it belongs to none that was recognised.
+_ALONE = {".qweight": "scales and zeros", ".weight_packed": "scales", ".W_q": "shape, nbits and axis"}
+_UNREAD = {".SCB": "8-bit weights of bitsandbytes"}
 
 
 class Checkpoint:
@@ -46,15 +37,23 @@ class Checkpoint:
 
     def __init__(self, files: list[SafeTensors], gguf: Gguf | None, config: dict[str, Any]) -> None:
         self._gguf, self._config, self._files = gguf, config, files
-        self._where = {name: file for file in files for name in file.names}
-        self._formats: dict[str, tuple[str, str]] = {}
+        self._where: dict[str, SafeTensors] = {}
+        for file in files:
+            for name in file.names:
+                if name in self._where:
+                    twice = f"{self._where[name].path!r} and {file.path!r}"
+                    raise CheckpointError("H005", f"tensor {name!r} is in two files: {twice}")
+                self._where[name] = file
+        self._parts: dict[str, Parts] = {}
+        self._entries: dict[str, Any] = {}
+        self._formats: dict[str, str]
         if gguf is not None:
-            self._formats = {name: (gguf.format_of(name), "") for name in gguf.places}
+            self._formats = {name: gguf.format_of(name) for name in gguf.places}
         elif files and "tilevm" in files[0].metadata:
-            self._entries = converted.entries(files[0])
-            self._formats = dict.fromkeys(self._entries, ("tilevm", ""))
+            self._entries = entries(files[0])
+            self._formats = dict.fromkeys(self._entries, "tilevm")
         else:
-            self._formats = self._recognised()
+            self._recognise()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,91 +64,91 @@ class Checkpoint:
         """The format that a tensor was recognised as; ``plain`` where it is not quantised."""
         if name not in self._formats:
             raise CheckpointError("H003", f"the checkpoint has no tensor {name!r}")
-        return self._formats[name][0]
+        return self._formats[name]
 
-    def tensor(self, name: str) -> QuantizedTensor | NDArray[Any] | PackedArray:
+    def nbytes(self, name: str) -> int:
+        """Bytes that a tensor takes in its file, with all of its parts."""
+        self.format_of(name)
+        if self._gguf is not None:
+            return self._gguf.nbytes(name)
+        return sum(self._where[each].info(each).nbytes for each in self._tensors_of(name))
+
+    def tensor(self, name: str) -> Tensor:
         """The tensor: quantised; plain as a NumPy array; or plain in a format that NumPy lacks, packed.
 
-        Raises ``CheckpointError`` H003 for an unknown name, H005 for parts that do not go together.
+        Raises ``CheckpointError`` H003 for an unknown name, H005 for parts that do not go together, H007 for a variant
+        of a format that is not read, H008 for a converted file that is damaged.
         """
         kind = self.format_of(name)
-        if self._gguf is not None:
-            return self._gguf.tensor(name)
+        if self._gguf is None and kind == "plain":
+            return self._plain(name)
         if kind == "tilevm":
-            return converted.rebuilt(self._files[0], name, self._entries[name])
-        if kind == "plain":
-            file = self._where[name]
-            info = file.info(name)
-            packed = info.format is not None and (info.dtype == "BF16" or info.dtype[:2] in ("F8", "F6", "F4"))
-            return file.packed(name) if packed else file.array(name)
-        return self._quantized(name, kind, self._formats[name][1])
+            return rebuilt(self._files[0], name, self._entries[name])
+        try:
+            if self._gguf is not None:
+                return self._gguf.tensor(name)
+            return self._parts[name].format.read(self._parts[name])
+        except DTypeError as error:
+            where = f"at byte {self._gguf.places[name].start} " if self._gguf is not None else ""
+            reason = error.diagnostics[0].message
+            raise CheckpointError("H005", f"tensor {name!r} {where}is not sound {kind}: {reason}") from None
 
-    def _recognised(self) -> dict[str, tuple[str, str]]:
-        for name in self._where:
-            for ending, unread in _UNREAD:
-                if name.endswith(ending):
-                    raise CheckpointError("H007", f"tensor {name!r} belongs to {unread}, which is not read")
-        found: dict[str, tuple[str, str]] = {}
+    def release(self, name: str) -> None:
+        """Lets the system take back the memory into which the tensor was read; it is read again if it is used again."""
+        self.format_of(name)
+        if self._gguf is not None:
+            self._gguf.release(name)
+            return
+        for each in self._tensors_of(name):
+            self._where[each].release(each)
+
+    def _tensors_of(self, name: str) -> list[str]:
+        """The tensors of the files that make up a tensor."""
+        if name in self._parts:
+            return self._parts[name].names()
+        if name in self._entries:
+            return [each for each in self._where if each.startswith(f"{name}.")]
+        return [name]
+
+    def _plain(self, name: str) -> NDArray[Any] | PackedArray:
+        file = self._where[name]
+        info = file.info(name)
+        packed = info.format is not None and (info.dtype == "BF16" or info.dtype[:2] in ("F8", "F6", "F4"))
+        return file.packed(name) if packed else file.array(name)
+
+    def _recognise(self) -> None:
+        found: dict[str, Parts] = {}
         used: set[str] = set()
-        for kind, main, needed, optional in _FORMATS:
+        for form in _FORMATS:
             for name in self._where:
-                base = name.removesuffix(main)
-                if not name.endswith(main) or name in used or not all(base + each in self._where for each in needed):
+                base = name.removesuffix(form.main)
+                if (
+                    not name.endswith(form.main)
+                    or name in used
+                    or not all(base + each in self._where for each in form.needed)
+                ):
                     continue
-                awq = kind == "gptq" and gptq.is_awq(self._shape(name), self._shape(base + ".scales"))
-                used |= {name, *(base + each for each in (*needed, *optional))}
-                found[base if main == "_blocks" else f"{base}.weight"] = ("awq" if awq else kind, base)
+                own = base if form.main == "_blocks" else f"{base}.weight"
+                parts = Parts(own, base, form, self._where, self._config)
+                if form.holds(parts):
+                    used |= set(parts.names())
+                    found[own] = parts
         for name in self._where:
-            if name.endswith((".qweight", ".weight_packed")) and name not in used:
-                raise CheckpointError("H005", f"tensor {name!r} has no scales or zeros beside it")
-        return found | {name: ("plain", "") for name in self._where if name not in used and name not in found}
+            self._check_known(name, used)
+        rest = {name: "plain" for name in self._where if name not in used}
+        for name in rest.keys() & found.keys():
+            raise CheckpointError("H005", f"tensor {name!r} is there as it is, and quantised as well")
+        self._parts = found
+        self._formats = {name: parts.format.name for name, parts in found.items()} | rest
 
-    def _shape(self, name: str) -> tuple[int, ...]:
-        return self._where[name].info(name).shape
-
-    def _quantized(self, name: str, kind: str, base: str) -> QuantizedTensor:
-        def part(suffix: str, *types: str) -> NDArray[Any]:
-            file = self._where[base + suffix]
-            info = file.info(base + suffix)
-            if types and info.dtype not in types:
-                raise CheckpointError(
-                    "H005",
-                    f"tensor {base + suffix!r} at byte {info.start} is {info.dtype}, not {' or '.join(types)}",
-                )
-            if info.dtype == "BF16":
-                return np.asarray(file.packed(base + suffix), np.float32)
-            return file.array(base + suffix)
-
-        floats, words = ("F16", "BF16", "F32"), ("I32", "U32")
-        if kind in ("gptq", "awq"):
-            weights, zeros, scales = part(".qweight", *words), part(".qzeros", *words), part(".scales", *floats)
-            if kind == "awq":
-                return gptq.awq(name, weights, zeros, scales)
-            index = part(".g_idx", "I32", "I64") if base + ".g_idx" in self._where else None
-            version = {"gptq": 1, "gptq_v2": 2}.get(str(self._config.get("checkpoint_format")))
-            return gptq.gptq(name, weights, zeros, scales, index, version)
-        if kind == "pack-quantized":
-            point = part(".weight_zero_point", "I8", *words) if base + ".weight_zero_point" in self._where else None
-            packed, scales, shape = (
-                part(".weight_packed", *words),
-                part(".weight_scale", *floats),
-                part(".weight_shape"),
-            )
-            return compressed_tensors.pack_quantized(name, packed, scales, shape, point, _num_bits(self._config))
-        if kind == "nvfp4":
-            packed, scales = part(".weight_packed", "U8"), part(".weight_scale", "F8_E4M3")
-            return microscaling.nvfp4(name, packed, scales, part(".weight_global_scale", *floats), divide=True)
-        if kind == "nvfp4-modelopt":
-            packed, scales = part(".weight", "U8"), part(".weight_scale", "F8_E4M3")
-            return microscaling.nvfp4(name, packed, scales, part(".weight_scale_2", *floats), divide=False)
-        if kind == "mx":
-            return microscaling.mx(name, part(".weight_packed", "U8"), part(".weight_scale", "U8", "F8_E8M0"), "f4e2m1")
-        if kind == "gpt-oss":
-            return microscaling.gpt_oss(name, part("_blocks", "U8"), part("_scales", "U8", "F8_E8M0"))
-        parts = {"absmax": part(".weight.absmax", "F32", "U8"), "quant_map": part(".weight.quant_map", "F32")}
-        if base + ".weight.nested_absmax" in self._where:
-            parts |= {each: part(f".weight.{each}", "F32") for each in ("nested_absmax", "nested_quant_map")}
-        return bitsandbytes.nf4(name, part(".weight", "U8"), part(f".weight{_STATE}", "U8").tobytes(), parts)
+    def _check_known(self, name: str, used: set[str]) -> None:
+        for ending, lacking in _ALONE.items():
+            if name.endswith(ending) and name not in used:
+                start = self._where[name].info(name).start
+                raise CheckpointError("H005", f"tensor {name!r} at byte {start} has no {lacking} beside it")
+        for ending, unread in _UNREAD.items():
+            if name.endswith(ending):
+                raise CheckpointError("H007", f"tensor {name!r} belongs to {unread}, which is not read")
 
     def close(self) -> None:
         """Lets go of the files."""
@@ -165,17 +164,6 @@ class Checkpoint:
         self.close()
 
 
-def _num_bits(config: dict[str, Any]) -> int | None:
-    """Bits of the weights where all groups of the configuration agree."""
-    groups = config.get("config_groups")
-    found = set()
-    for each in groups.values() if isinstance(groups, dict) else ():
-        weights = each.get("weights") if isinstance(each, dict) else None
-        found.add(weights.get("num_bits") if isinstance(weights, dict) else None)
-    only = found.pop() if len(found) == 1 else None
-    return only if isinstance(only, int) else None
-
-
 def open(path: str | os.PathLike[str]) -> Checkpoint:
     """Opens a file, ``.safetensors`` or GGUF, or a folder of safetensors files with their configuration.
 
@@ -184,17 +172,28 @@ def open(path: str | os.PathLike[str]) -> Checkpoint:
     """
     given = os.fspath(path)
     if os.path.isdir(given):
-        index = _json(given, "model.safetensors.index.json").get("weight_map")
-        listed = {str(each) for each in index.values()} if isinstance(index, dict) else set()
-        names = sorted(listed or {each for each in os.listdir(given) if each.endswith(".safetensors")})
-        if not names or any(os.path.basename(each) != each for each in names):
-            raise CheckpointError("H007", f"the folder {given!r} names no safetensors files of its own")
+        names = _file_names(given)
         inner = _json(given, "config.json").get("quantization_config")
         config = (inner if isinstance(inner, dict) else {}) | _json(given, "quantize_config.json")
         return Checkpoint([SafeTensors(os.path.join(given, each)) for each in names], None, config)
     with file_errors(path, "read"), builtins.open(path, "rb") as file:
         magic = file.read(4)
     return Checkpoint([], Gguf(path), {}) if magic == b"GGUF" else Checkpoint([SafeTensors(path)], None, {})
+
+
+def _file_names(folder: str) -> list[str]:
+    """Those that the index lists, or else all of the folder. A name that leads out of it is refused."""
+    index = _json(folder, "model.safetensors.index.json").get("weight_map")
+    listed = {str(each) for each in index.values()} if isinstance(index, dict) else set()
+    with file_errors(folder, "read"):
+        names = sorted(listed or {each for each in os.listdir(folder) if each.endswith(".safetensors")})
+    outside = [each for each in names if os.path.basename(each) != each or each in ("", os.curdir, os.pardir)]
+    if outside or not names:
+        reason = (
+            f"the index names {outside[0]!r}, which is not in it" if outside else "there are no safetensors files in it"
+        )
+        raise CheckpointError("H007", f"{folder!r} is not the folder of a checkpoint: {reason}")
+    return names
 
 
 def _json(folder: str, name: str) -> dict[str, Any]:
