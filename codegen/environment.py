@@ -13,10 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tilevm.codegen.expressions import expression
 from tilevm.codegen.indexing import closed_form
 from tilevm.codegen.literals import literal
-from tilevm.codegen.numbers import codebook_words, first_words, pairwise
+from tilevm.codegen.numbers import codebook_words, first_words, held_parts, largest_zero, pairwise
 from tilevm.codegen.slots import block_slots
 from tilevm.synthesis.cast import tile_parts
-from tilevm.synthesis.steps import Given
+from tilevm.synthesis.steps import Given, Zero
+from tilevm.values import TileType
 
 __all__ = ["environment", "quoted"]
 
@@ -50,5 +51,7 @@ def environment() -> Environment:
     made.filters.update(index=closed_form, expression=expression, literal=literal, quoted=quoted)
     made.filters.update(codebook_words=codebook_words, first_words=first_words, block_slots=block_slots)
     made.tests.update(pairwise=pairwise, given=lambda term: isinstance(term, Given))
-    made.globals["cast_parts"] = tile_parts
+    made.tests["tile"] = lambda kind: isinstance(kind, TileType)
+    made.tests["zero_point"] = lambda term: isinstance(term, Zero)
+    made.globals.update(cast_parts=tile_parts, held_parts=held_parts, largest_zero=largest_zero)
     return made

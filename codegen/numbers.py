@@ -15,10 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tilevm.arch import Arch
 from tilevm.codec_exact import first_numbers
+from tilevm.codegen.emission import Held
 from tilevm.dtypes import BF16, F16, F32, DType
+from tilevm.synthesis.cast import Part, tile_parts
+from tilevm.values import Literal, Operand
 
-__all__ = ["CodebookWords", "codebook_words", "first_words", "pairwise"]
+__all__ = ["CodebookWords", "codebook_words", "first_words", "held_parts", "largest_zero", "pairwise"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,34 @@ def first_words(target: DType, rounding: str, source: DType) -> tuple[int, ...]:
 def pairwise(source: DType, target: DType, rounding: str, saturate: bool) -> bool:
     """Whether one instruction rounds two elements of a tile into the two halves of a word: f32 to f16 and bf16."""
     return source is F32 and target in (F16, BF16) and rounding == "nearest_even" and not saturate
+
+
+def held_parts(
+    result: Held, codes: Held, slots: tuple[int, ...], rounding: str, saturate: bool, arch: Arch, zero: int = 0
+) -> tuple[Part, ...]:
+    """The steps that cast the tile of a thread as a whole, less integer zero points of at most ``zero``.
+
+    None where it is cast one by one. ``slots`` are, for those of the result, the slots of the codes.
+    """
+    if result.scalar or codes.scalar or not codes.storage.packed or codes.slots != result.slots:
+        return ()
+    return tile_parts(codes.dtype, result.dtype, slots, rounding, saturate, arch, zero)
+
+
+def largest_zero(zero: Operand | None) -> int:
+    """The largest magnitude that an operand can have whose numbers are integers; 0 where there is none, or it may have
+    others.
+
+    >>> from tilevm.dtypes import dtype
+    >>> largest_zero(Literal(8.0, F16)), largest_zero(Literal(0.5, F16)), largest_zero(None)
+    (8, 0, 0)
+    """
+    if zero is None:
+        return 0
+    if isinstance(zero, Literal):
+        return abs(int(zero.value)) if float(zero.value).is_integer() else 0
+    kind = zero.dtype
+    return {"uint": (1 << kind.bits) - 1, "int": 1 << kind.bits - 1}.get(kind.kind, 0)
 
 
 def _words32(numbers: NDArray[np.floating]) -> tuple[int, ...]:

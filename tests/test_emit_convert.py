@@ -140,6 +140,36 @@ def test_dequantisation_rounds_each_step(names: tuple[str, str, str], arch: str)
     both(made, given, {"y": (scale, (3, 16, 64))}, target=arch)
 
 
+EVERY_ZERO = """
+kernel every_zero(c: {codes}[{count}, 32], s: {scale}[{count}, 1], z: {zero}[{count}, 1], out y: {scale}[{count}, 32]):
+    grid cdiv({count}, 32)
+    warps 1
+    row = block_index(0) * 32
+    codes = load(c[row :+ 32, 0 :+ 32]) @ spatial(32, 1) * local(1, 32)
+    store(y[row :+ 32, 0 :+ 32], dequantize(codes, load(s[row :+ 32, 0 :+ 1]), load(z[row :+ 32, 0 :+ 1])))
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("codes", "zero", "scale"),
+    [("u4", "u4", "f16"), ("u4", "i4", "bf16"), ("i3", "u2", "bf16"), ("u8", "u8", "f16"), ("i8", "i8", "f32")],
+)
+def test_integer_zero_points_are_taken_away_by_the_cast(codes: str, zero: str, scale: str) -> None:
+    """Every code less every zero point, to the bit what the interpreter makes of both steps, and in one of them."""
+    zeros, every = 1 << dtype(zero).bits, 1 << dtype(codes).bits
+    rows = zeros * -(-every // 32)
+    made = kernel(EVERY_ZERO.format(codes=codes, zero=zero, scale=scale, count=-(-rows // 32) * 32))
+    row, place = np.arange(-(-rows // 32) * 32)[:, None], np.arange(32)[None]
+    given = {
+        "c": PackedArray.from_codes((row // zeros * 32 + place) % every, codes),
+        "s": PackedArray.from_values(np.resize([1.0, 0.37109375, -3.0], row.shape), scale),
+        "z": PackedArray.from_codes(row % zeros, zero),
+    }
+    both(made, given, {"y": (scale, (len(row), 32))})
+    assert "zeros_" in made.compile("sm_80").cuda
+
+
 VIEWED = """
 kernel viewed(x: {source}[32, {slots}], out y: {target}[32, {after}]):
     grid 1

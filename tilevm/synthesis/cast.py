@@ -95,18 +95,21 @@ def synthesise(
     slots: int,
     order: tuple[int, ...] | None = None,
     features: frozenset[str] = PAIRS,
+    zero: int = 0,
 ) -> Sequence | None:
     """Steps from ``slots`` codes of a dense stream to as many numbers; None where only a cast one by one serves.
 
     ``order`` gives for each number the place of its code in the stream, and is the natural one if left out.
     ``features`` are what ``features_used`` gives for the architecture. Numbers that the target lacks are rounded to
-    nearest even, and saturate if the target does so by itself.
+    nearest even, and saturate if the target does so by itself. With a ``zero`` the steps take integer zero points of at
+    most that magnitude from the numbers; None where that takes a second step or is not exact.
     """
     if target.name not in TARGETS or source is target or source.bits > 8:
         return None
     order = tuple(range(slots)) if order is None else order
     assert len(order) == slots, f"an order of {len(order)} for {slots} codes"
-    found = [made for way in _ways(source, target, order, features) if (made := _made(way, source, target, slots))]
+    ways = _less_zeros(source, target, order, features, zero) if zero else _ways(source, target, order, features)
+    found = [made for way in ways if (made := _made(way, source, target, slots))]
     return min(found, key=lambda each: each.cost, default=None)
 
 
@@ -126,6 +129,20 @@ def _ways(source: DType, target: DType, order: tuple[int, ...], features: frozen
     yield from converted_by_hardware(source, target, starts, features)
     if target in (F16, BF16, F32):
         yield from _to_floats(source, target, order, features)
+
+
+def _less_zeros(
+    source: DType, target: DType, order: tuple[int, ...], features: frozenset[str], zero: int
+) -> Iterator[Way]:
+    """Integers less zero points."""
+    if source.kind not in ("int", "uint") or target not in (F16, BF16, F32):
+        return
+    lanes = Lanes(target)
+    starts = _starts(source, order, lanes.count)
+    if integers_fit(source, lanes, zero) and (target is not BF16 or "bf16x2" in features):
+        yield from _and_after_halves(
+            partial(widened_integers, source=source, lanes=lanes, starts=starts, zeros=True), starts
+        )
 
 
 def _to_floats(source: DType, target: DType, order: tuple[int, ...], features: frozenset[str]) -> Iterator[Way]:
@@ -166,20 +183,21 @@ def _widened(source: DType, target: DType, order: tuple[int, ...], features: fro
         plain += [partial(widened_floats, source=source, lanes=lanes, starts=starts, placing=each) for each in PLACINGS]
     if scales_fit(source, lanes) and "minmax_f16x2" in features:
         plain.append(lambda stream: widened_scales(stream, source, lanes, starts))
-    yield from plain
-    distance = halves_apart(starts) if lanes.count == 2 else 0
+    for way in plain:
+        yield from _and_after_halves(way, starts)
+
+
+def _and_after_halves(way: Way, starts: Starts) -> Iterator[Way]:
+    """A way, and the same from words in which halves of the stream are brought together."""
+    yield way
+    distance = halves_apart(starts)
     if distance:
-        yield from (_after_halves(way, distance) for way in plain)
 
+        def after(stream: Stream) -> tuple[Term, ...] | None:
+            stream.bring_halves_together(distance)
+            return way(stream)
 
-def _after_halves(way: Way, distance: int) -> Way:
-    """The same, from words in which halves of the stream are brought together."""
-
-    def after(stream: Stream) -> tuple[Term, ...] | None:
-        stream.bring_halves_together(distance)
-        return way(stream)
-
-    return after
+        yield after
 
 
 def _made(way: Way, source: DType, target: DType, slots: int) -> Sequence | None:
@@ -250,9 +268,11 @@ class Part:
 
 
 def tile_parts(
-    source: DType, target: DType, order: tuple[int, ...], rounding: str, saturate: bool, arch: Arch
+    source: DType, target: DType, order: tuple[int, ...], rounding: str, saturate: bool, arch: Arch, zero: int = 0
 ) -> tuple[Part, ...]:
     """The steps that cast a tile, its numbers in ``order``: whole parts, and what is left; none where they go singly.
+
+    With a ``zero`` they take zero points away; none where that is a step of its own.
 
     >>> from tilevm.arch import arch
     >>> from tilevm.dtypes import F16, dtype
@@ -272,7 +292,7 @@ def tile_parts(
     for repeats, count, own in counts:
         if not repeats or not count:
             continue
-        steps = synthesise(source, target, count, None if own == tuple(range(count)) else own, features)
+        steps = synthesise(source, target, count, None if own == tuple(range(count)) else own, features, zero)
         if steps is None:
             return ()
         parts.append(Part(steps, repeats, word, output))

@@ -18,20 +18,26 @@ from numpy.typing import NDArray
 
 from tilevm.dtypes import BF16, F16, DType, cast_codes, dtype
 from tilevm.synthesis.conversions import HARDWARE
-from tilevm.synthesis.steps import Given, Made, Sequence, Step, Term
+from tilevm.synthesis.steps import Given, Made, Sequence, Step, Term, Zero
 
 __all__ = ["OPERATIONS", "evaluate"]
 
 Words: TypeAlias = NDArray[np.uint32]
 
 
-def evaluate(sequence: Sequence, words: Words) -> Words:
-    """The output words ``uint32[count, outputs]`` for input words ``uint32[count, sequence.words]``."""
+def evaluate(sequence: Sequence, words: Words, zeros: Words | None = None) -> Words:
+    """The output words ``uint32[count, outputs]`` for input words ``uint32[count, sequence.words]``.
+
+    ``zeros`` has the zero points of the outputs as numbers of the target, where the steps take any.
+    """
     results: list[Words] = []
 
     def value(term: Term) -> Words:
         if isinstance(term, Given):
             return words[:, term.index]
+        if isinstance(term, Zero):
+            assert zeros is not None
+            return zeros[:, term.index]
         return results[term.index] if isinstance(term, Made) else np.full(len(words), term, np.uint32)
 
     for step in sequence.steps:
@@ -145,6 +151,9 @@ OPERATIONS: dict[str, Callable[..., Words]] = {
     "add_u32": lambda a, b: a + b,
     "mad_u32": lambda a, b, c: a * b + c,
     "sub_u32": lambda a, b: a - b,
+    "add_f16x2": _pair(F16, np.add),
+    "add_bf16x2": _pair(BF16, np.add),
+    "add_f32": _single(np.add),
     "sub_f16x2": _pair(F16, np.subtract),
     "mul_f16x2": _pair(F16, np.multiply),
     "fma_f16x2": _pair(F16, _fma),

@@ -34,7 +34,7 @@ def halves_apart(starts: Starts) -> int:
     >>> halves_apart([(0, 80), (5, 85)]), halves_apart([(0, 5)])
     (5, 0)
     """
-    apart = {codes[1] - codes[0] for codes in starts}
+    apart = {codes[1] - codes[0] if len(codes) == 2 else 0 for codes in starts}
     distance = apart.pop() if len(apart) == 1 else 0
     return distance // 16 if distance > 0 and distance % 16 == 0 else 0
 

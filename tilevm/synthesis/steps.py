@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-__all__ = ["AND", "AND_OR", "AND_XOR", "SELECT", "XOR", "Builder", "Given", "Made", "Sequence", "Step", "Term"]
+__all__ = ["AND", "AND_OR", "AND_XOR", "SELECT", "XOR", "Builder", "Given", "Made", "Sequence", "Step", "Term", "Zero"]
 
 AND = 0xC0
 """``lop3`` table of a & b."""
@@ -45,7 +45,14 @@ class Made:
     index: int
 
 
-Term: TypeAlias = Given | Made | int
+@dataclass(frozen=True)
+class Zero:
+    """The zero points of an output word, as numbers of the target, by the number of the word."""
+
+    index: int
+
+
+Term: TypeAlias = Given | Made | Zero | int
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ class Sequence:
 
     @property
     def cost(self) -> int:
-        """How many instructions it is."""
-        return len(self.steps)
+        """How many instructions it is; what is made of zero points alone is not counted, since it serves many codes."""
+        return sum(any(isinstance(each, Given | Made) for each in step.operands) for step in self.steps)
 
     @property
     def per_value(self) -> float:

@@ -59,6 +59,6 @@ class Lanes:
         return code
 
     def arithmetic(self, builder: Builder, operation: str, *operands: Term) -> Term:
-        """``sub``, ``mul``, ``fma``, ``min`` or ``max`` of all lanes."""
+        """``add``, ``sub``, ``mul``, ``fma``, ``min`` or ``max`` of all lanes."""
         suffix = "" if self.count == 1 else f"x{self.count}"
         return builder.step(f"{operation}_{self.dtype.name}{suffix}", *operands)
