@@ -1,8 +1,9 @@
 """The product with quantised weights is the one with the numbers that they stand for, to the last rounding.
 
 The bound follows from how the product is computed, element by element. With u the unit roundoff of the activations'
-format: sums in f32 of K exact products, at most (K + 8) 2^-24 of the sum of magnitudes; the scaling of a weight in the
-activations' format, at most 3 u of it; and the rounding of the result, u of it. Inputs have rows with a single one, so
+format: sums in f32 of K exact products, at most (K + 8) 2^-24 of the sum of magnitudes, with those of codes and zero
+points apart, where a zero point is taken from the sums; the scaling of a weight in the activations' format, at most 3 u
+of it; and the rounding of the result, u of it. Inputs have rows with a single one, so
 that a single code which is one off is seen.
 """
 
@@ -69,15 +70,16 @@ def activations(rows: int, inner: int, name: str, seed: int = 1) -> tuple[Any, M
     return held.numpy() if name in ("f16", "i8") else held, exact
 
 
-def bound(x: Matrix, w: Matrix, y: Matrix, name: str, sums: bool) -> Matrix:
+def bound(x: Matrix, w: Matrix, y: Matrix, name: str, sums: bool, reach: Matrix | None = None) -> Matrix:
     unit = ROUNDOFF[name]
-    of_weights = (x.shape[1] + 8) * 2.0**-24 + (0 if sums else 3 * unit)
-    return of_weights * (np.abs(x) @ np.abs(w)) + unit * np.abs(y) + 2.0**-24
+    added = (x.shape[1] + 8) * 2.0**-24 * (np.abs(x) @ (np.abs(w) if reach is None else reach))
+    return added + (0 if sums else 3 * unit) * (np.abs(x) @ np.abs(w)) + unit * np.abs(y) + 2.0**-24
 
 
-def weight_of(q: QuantizedTensor, name: str) -> Matrix:
+def weight_of(q: QuantizedTensor, name: str, apart: bool = False) -> Matrix:
     """What the codes stand for, in f64: computed apart from ``dequantize``, for blocks along two axes. The numbers of a
-    codebook are those that activations of the format ``name`` meet."""
+    codebook are those that activations of the format ``name`` meet. ``apart`` adds codes, counted from the least, and
+    zero points, instead of taking the one from the other."""
     numbers = q.dtype.decode(q.codes.codes()).astype(np.float64)
     if q.dtype.kind == "codebook":
         numbers = np.asarray(PackedArray.from_values(numbers, name), np.float64)
@@ -88,7 +90,10 @@ def weight_of(q: QuantizedTensor, name: str) -> Matrix:
             held = np.take(held, np.arange(q.shape[axis]) // side, axis=axis)
         return held
 
-    numbers = numbers - (0 if q.zeros is None else spread(q.zeros))
+    if apart:
+        numbers = numbers + max(0, -q.dtype.min) + (0 if q.zeros is None else spread(q.zeros))
+    else:
+        numbers = numbers - (0 if q.zeros is None else spread(q.zeros))
     numbers = numbers * spread(q.scales) * (1.0 if q.tensor_scale is None else q.tensor_scale)
     return numbers if q.axis == 0 else numbers.T
 
@@ -98,7 +103,10 @@ def check(x: Any, exact: Matrix, q: QuantizedTensor, packed: PackedWeight, **opt
     name = packed.activations.name
     w = weight_of(q, name)
     y = exact @ w
-    allowed = bound(exact, w, y, name, packed.settings["GROUP"] >= 64)
+    apart = (
+        weight_of(q, name, apart=True) if packed.settings["GROUP"] >= 64 and q.dtype.kind in ("uint", "int") else None
+    )
+    allowed = bound(exact, w, y, name, packed.settings["GROUP"] >= 64, apart)
     found = np.asarray(matmul(x, packed, **options), np.float64)
     assert found.shape == y.shape
     assert (np.abs(found - y) <= allowed).all(), float((np.abs(found - y) / allowed).max())
@@ -181,20 +189,19 @@ def test_one_packed_form_serves_every_tile() -> None:
     packed = pack_weight(q)
     for tiles in (
         {"WM": 1, "WN": 1, "MT": 1, "STAGES": 2},
-        {"WM": 1, "WN": 8, "MT": 1, "STAGES": 6},
+        {"WM": 1, "WN": 8, "MT": 1, "KU": 2, "STAGES": 6},
         {"WM": 4, "WN": 2, "MT": 2, "STAGES": 3},
-        {"WM": 2, "WN": 4, "MT": 4, "STAGES": 4},
-        {"WM": 1, "WN": 4, "MT": 1, "SUMS": False},
+        {"WM": 2, "WN": 4, "MT": 8, "STAGES": 4},
     ):
         found = np.asarray(matmul(x, packed, **tiles), np.float64)
         y = exact @ weight_of(q, "f16")
-        assert (np.abs(found - y) <= bound(exact, weight_of(q, "f16"), y, "f16", tiles.get("SUMS", True) is True)).all()
+        assert (np.abs(found - y) <= bound(exact, weight_of(q, "f16"), y, "f16", sums=True)).all()
 
 
-@pytest.mark.parametrize("tiles", [{"WM": 2, "WN": 2, "MT": 1}, {"WM": 1, "WN": 1, "MT": 2}])
+@pytest.mark.parametrize("tiles", [{"WM": 2, "WN": 2, "MT": 1}, {"WM": 1, "WN": 1, "MT": 2, "KU": 2}])
 @needs_compiler
 def test_emitted_code_serves_every_tile(tiles: dict[str, int]) -> None:
-    q = random_weight(dtype("u3"), (128, 96), (64, 1))
+    q = random_weight(dtype("u3"), (128, 96), (128, 1))
     x, exact = activations(40, 128, "f16")
     check(x, exact, q, pack_weight(q), backend="simulator", STAGES=2, **tiles)
 
@@ -355,7 +362,7 @@ def has_nvrtc() -> bool:
 @pytest.mark.parametrize("bits", range(1, 9))
 @pytest.mark.parametrize("target", ["sm_80", "sm_90a"])
 def test_weights_go_straight_from_16_byte_loads_to_fragments(bits: int, target: str) -> None:
-    settings = {"W": f"i{bits}", **tiles_for(1, 8192)}
+    settings = {"W": f"u{bits}", "RAW": bits in (1, 2, 4, 8), **tiles_for(1, 8192)}
     compiled = kernels().matmul.compile(target, divisible={"K": 64, "N": 64}, **settings)
     remarks = "\n".join(map(str, compiled.remarks))
     assert "16-byte loads" in remarks

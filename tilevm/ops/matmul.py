@@ -76,9 +76,9 @@ def tiles_for(rows: int, columns: int) -> dict[str, int]:
     tiles, in which each weight that is cast is multiplied often.
 
     >>> tiles_for(1, 8192), tiles_for(4096, 8192)
-    ({'WM': 1, 'WN': 2, 'MT': 1, 'STAGES': 4}, {'WM': 2, 'WN': 2, 'MT': 4, 'STAGES': 3})
+    ({'WM': 1, 'WN': 2, 'MT': 1, 'STAGES': 4}, {'WM': 2, 'WN': 2, 'MT': 8, 'STAGES': 3})
     """
     wide = 2 if columns > 64 else 1
     if rows <= 64:
-        return {"WM": 1, "WN": wide, "MT": 1 if rows <= 16 else 2 if rows <= 32 else 4, "STAGES": 4}
-    return {"WM": 2, "WN": wide, "MT": 4, "STAGES": 3}
+        return {"WM": 1, "WN": wide, "MT": next(tiles for tiles in (1, 2, 4, 8) if rows <= 8 * tiles), "STAGES": 4}
+    return {"WM": 2, "WN": wide, "MT": 8, "STAGES": 3}

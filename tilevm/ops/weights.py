@@ -30,6 +30,8 @@ __all__ = ["PackedWeight", "kernels", "pack_weight"]
 
 UNIT = 64
 """Rows of a stage of the product: a group is whole stages, or several groups are one."""
+RAW_BITS = (1, 2, 4, 8)
+"""Widths of codes that fill half words."""
 ACTIVATIONS = {"f16": 16, "bf16": 16, "i8": 32, "f8e4m3": 32}
 """The formats of activations, and the rows that one matrix instruction takes: the smallest group."""
 
@@ -110,7 +112,10 @@ def pack_weight(weight: QuantizedTensor, activations: DType | str = "f16") -> Pa
     scales = _each_row(weight, weight.scales, rows)
     zeros = None if weight.zeros is None else _each_row(weight, weight.zeros, rows)
     overall = 1.0 if weight.tensor_scale is None else float(weight.tensor_scale)
-    if group < UNIT and target.name in ("f16", "bf16"):
+    raw: dict[str, Any] = {}
+    if target.name == "f16" and group >= UNIT:
+        codes, raw = _raw(codes, zeros is not None)
+    elif target.bits == 16 and group < UNIT:
         scales, shift = _within(scales, codes.dtype, target)
         overall *= 2.0**shift
     kernel = "matmul" if zeros is None else "matmul_zero"
@@ -118,7 +123,7 @@ def pack_weight(weight: QuantizedTensor, activations: DType | str = "f16") -> Pa
     if kernel == "matmul_8" and zeros is not None:
         raise _refused("the product of 8 bits takes no zero points", "quantise with a signed format, or pack for f16")
     definition = kernels()[kernel]
-    settings: dict[str, Any] = {"W": codes.dtype, "S": scales.dtype, "A": target, "GROUP": group}
+    settings: dict[str, Any] = {"W": codes.dtype, "S": scales.dtype, "A": target, "GROUP": group, **raw}
     settings |= {} if zeros is None else {"Z": zeros.dtype}
     parts = {"w": codes, "scale": scales} | ({} if zeros is None else {"zero": zeros})
     arrays = {name: definition.pack(name, each, **settings) for name, each in parts.items()}
@@ -184,6 +189,18 @@ def _check_exact(codes: DType, target: DType) -> None:
             f"{target} does not have all numbers of {codes}",
             "i8 has those of i1 to i8 and u1 to u7, f8e4m3 those of floats up to f7e3m3, bf16 those of all formats",
         )
+
+
+def _raw(codes: PackedArray, zeros: bool) -> tuple[PackedArray, dict[str, Any]]:
+    """Codes that the product takes as they are, where there are such: unsigned, with the code that means zero."""
+    kind = codes.dtype
+    if kind.kind == "uint" and kind.bits in RAW_BITS:
+        return codes, {"RAW": True}
+    if zeros or not (kind.name == "trit" or (kind.kind == "int" and kind.bits in RAW_BITS)):
+        return codes, {}
+    least = int(kind.min)
+    numbers = kind.decode(codes.codes()).astype(np.int64)
+    return PackedArray.from_codes((numbers - least).astype(np.uint8), f"u{kind.bits}"), {"RAW": True, "MIDDLE": -least}
 
 
 def _groups(weight: QuantizedTensor, least: int) -> tuple[int, NDArray[np.int64]]:
