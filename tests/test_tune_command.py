@@ -64,8 +64,8 @@ def test_candidates_are_compared_where_that_is_asked_for() -> None:
 
 
 def test_results_are_exported() -> None:
-    run("--arg", "x=1024:f32")
-    result = run("--arg", "x=2048:f32", "--export", "model.json")
+    run("--arg", "x=1024:f32", "--limit", "1")
+    result = run("--arg", "x=2048:f32", "--limit", "1", "--export", "model.json")
     assert "2 results of scale in model.json" in result.output
     assert TuneStore("elsewhere").import_("model.json") == 2
 

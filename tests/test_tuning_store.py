@@ -32,7 +32,7 @@ RESULT = TuneResult(
     12.5e-6,
     True,
     (
-        Candidate({"BM": 16}, "measured", "", "", 9e-6, "memory", 12.5e-6, 12e-6, 13e-6, 128, 0, 32768),
+        Candidate({"BM": 16}, "measured", "", "", 9e-6, "memory", 11e-6, 12.5e-6, 12e-6, 13e-6, 128, 0, 32768),
         Candidate({"BM": 999}, "failed", "hung on the GPU", "it took longer than 60 s"),
     ),
     ("a note",),

@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Mapping
 
+from tilevm.arch import Arch
+from tilevm.ir import Program
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.tuning.estimate import Estimate
 from tilevm.sizes import evaluate
@@ -36,23 +38,35 @@ kernel heavy[M = 64](x: f16[N, 64], out y: f16[N, 64]):
 """Of which only the smallest fits in shared memory."""
 
 
-def largest_block(compiled: CompiledKernel, sizes: Mapping[str, int]) -> Estimate:
+def largest_block(
+    candidate: Program | CompiledKernel, sizes: Mapping[str, int], arch: Arch, *, thorough: bool
+) -> Estimate:
     """The largest block is the fastest."""
-    return Estimate(1e-6 * blocks(compiled, sizes), "blocks")
+    return Estimate(1e-6 * blocks(candidate, sizes), "blocks")
 
 
-def blocks(compiled: CompiledKernel, sizes: Mapping[str, int]) -> int:
+def blocks(candidate: Program | CompiledKernel, sizes: Mapping[str, int]) -> int:
     """How many blocks a launch has."""
-    return evaluate(compiled.program.grid[0], sizes)
+    program = candidate if isinstance(candidate, Program) else candidate.program
+    return evaluate(program.grid[0], sizes)
 
 
-def treacherous(compiled: CompiledKernel, sizes: Mapping[str, int]) -> Estimate:
-    """Of 1024 elements, blocks of 64 crash, of 128 never end, and of 256 raise."""
-    count = blocks(compiled, sizes)
-    if count == 1024 // 64:
-        os._exit(3)
-    if count == 1024 // 128:
-        time.sleep(600)
-    if count == 1024 // 256:
-        raise ValueError("no such table")
+def deceptive(candidate: Program | CompiledKernel, sizes: Mapping[str, int], arch: Arch, *, thorough: bool) -> Estimate:
+    """The largest block looks fastest, and machine code tells that it is not."""
+    count = blocks(candidate, sizes)
+    return Estimate(1e-6 * (count + 10 * (thorough and count <= 8)), "blocks")
+
+
+def treacherous(
+    candidate: Program | CompiledKernel, sizes: Mapping[str, int], arch: Arch, *, thorough: bool
+) -> Estimate:
+    """Of 1024 elements, blocks of 64 crash when they are compiled, of 128 never end, and of 256 raise."""
+    count = blocks(candidate, sizes)
+    if isinstance(candidate, CompiledKernel):
+        if count == 1024 // 64:
+            os._exit(3)
+        if count == 1024 // 128:
+            time.sleep(600)
+        if count == 1024 // 256:
+            raise ValueError("no such table")
     return Estimate(1e-6 * count, "blocks")

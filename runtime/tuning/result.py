@@ -42,6 +42,8 @@ class Candidate:
     predicted: float | None = None
     bound: str = ""
     """What bounds the predicted time."""
+    spent: float | None = None
+    """What all parts of the GPU need, added up: it orders candidates that are bound alike."""
     measured: float | None = None
     """The median."""
     low: float | None = None

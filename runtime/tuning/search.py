@@ -1,12 +1,12 @@
 """Tuning: from a space of candidates to the best of them, in stages that cost more and more on fewer and fewer.
 
-    prune      every candidate is bound and checked: ``require``, threads, registers of what its loops carry   ms each
-    lower      the most promising go through the passes, and the cost model orders them                     0.1 s each
-    compile    at most ``limit`` of them, the best first                                                    0.3 s each
+    prune      every candidate is bound, checked and predicted: ``require``, threads, registers of its loops  10 ms each
+    compile    at most ``limit`` of them, the best first                                                     0.3 s each
     measure    where there is a GPU: run, compared with the reference, timed; the best three once more, in turns
+    read       where there is none: machine code is read, until the best is one that was                     0.5 s each
 
-Lowering and compiling run in parallel on any executor. A candidate that crashes, hangs or computes something else is
-set aside and named; the others go on. The search ends early when a number of candidates in a row brought nothing.
+Compiling and reading run in parallel on any executor. A candidate that crashes, hangs or computes something else is set
+aside and named; the others go on. The search ends early when a number of candidates in a row brought nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from tilevm.arch import arch
 from tilevm.errors import ArgumentError, Diagnostic, TilevmError, UsageError
-from tilevm.ir import Program
 from tilevm.runtime.device import Device
 from tilevm.runtime.tuning import measure
-from tilevm.runtime.tuning.estimate import CostModel, Estimate, estimate_program, least_registers
+from tilevm.runtime.tuning.estimate import CostModel, Estimate, least_registers
 from tilevm.runtime.tuning.progress import Progress
 from tilevm.runtime.tuning.result import Candidate, grouped, in_text
 from tilevm.runtime.tuning.runner import Outcome, Runner, process_pool
@@ -39,6 +38,7 @@ from tilevm.runtime.tuning.tasks import (
     compile_candidate,
     difference,
     lower_candidate,
+    read_candidate,
     refusal,
     run_on_host,
 )
@@ -47,8 +47,8 @@ __all__ = ["REFUSED", "Options", "Search"]
 
 REFUSED = ("A018", "A019", "A034")
 """Codes of arguments that a candidate refuses, and others may take."""
-LOWERED_FOR_EACH = 2
-"""Candidates that are lowered for each that may be compiled."""
+MOST_READ = 8
+"""Candidates whose machine code is read at most."""
 FINALISTS = 3
 GAIN = 0.99
 """A candidate brings something where it takes less than this part of the best time."""
@@ -77,9 +77,16 @@ class _Entry:
     """A candidate on its way."""
 
     config: Config
-    program: Program
-    guess: float
-    found: Candidate = field(default=Candidate({}, "left out"))
+    found: Candidate
+
+    def predict(self, estimate: Estimate, **known: Any) -> None:
+        """Notes what the cost model says, and what else is known."""
+        told: dict[str, Any] = {"predicted": estimate.seconds, "bound": estimate.bound, "spent": estimate.spent}
+        self.found = replace(self.found, **told, **known)
+
+    def order(self) -> tuple[float, float]:
+        """The fastest first; those that are bound alike by what they need in all."""
+        return self.found.seconds or 0.0, self.found.spent or 0.0
 
 
 class Search:
@@ -98,10 +105,10 @@ class Search:
         self.notes: list[str] = []
         self.done: list[Candidate] = []
         """Candidates whose fate is known."""
-        self.open = sorted(self._prune(space), key=lambda each: each.guess)
+        self.open = sorted(self._prune(space), key=_Entry.order)
         """The others, the most promising first."""
 
-    # Before anything is lowered
+    # Before anything is compiled
 
     def _prune(self, space: Sequence[Config]) -> Iterator[_Entry]:
         for config in space:
@@ -118,7 +125,7 @@ class Search:
                     yield entry
 
     def _entry(self, config: Config) -> _Entry | None:
-        """A candidate that is worth lowering; None for one that is set aside."""
+        """A candidate that is worth compiling; None for one that is set aside."""
         subject, row = self.subject, arch(self.subject.target)
         program = subject.program(config)
         sizes = subject.sizes(program)
@@ -131,9 +138,9 @@ class Search:
             detail = f"its loops carry tiles of {carried} registers a thread, and there are {most}"
             self._refuse(config, Refusal("set aside", "F042: not enough registers", detail))
             return None
-        estimate = estimate_program(program, sizes, row)
-        predicted = Candidate(config, "left out", predicted=estimate.seconds, bound=estimate.bound)
-        return _Entry(config, program, estimate.seconds, predicted)
+        entry = _Entry(config, Candidate(config, "left out"))
+        entry.predict(self.job.model(program, sizes, row, thorough=False))
+        return entry
 
     def _refuse(self, config: Config, why: Refusal) -> None:
         self.done.append(Candidate(config, why.state, why.reason, why.detail))
@@ -146,17 +153,15 @@ class Search:
         with ExitStack() as stack:
             bar = stack.enter_context(Progress(options.progress, self.subject.kernel.name))
             runner = stack.enter_context(Runner(options.executor, workers=options.workers, seconds=options.seconds))
-            self._lower(runner, bar)
             if current_versions().nvrtc is None:
-                self.notes.append(
-                    "NVRTC is not installed: nothing was compiled, and candidates are ranked by the cost model"
-                )
-                self._rank_lowered()
+                self.notes.append("NVRTC is not installed: candidates are ranked by the cost model, and not compiled")
+                self._lower(runner, bar)
             elif self.device is None:
                 self.notes.append(
                     f"there is no GPU for {self.subject.target}: candidates are ranked by the cost model, and not run"
                 )
                 self._compile(runner, bar, lambda entry: entry.found)
+                self._read(runner, bar)
             else:
                 self._measure(runner, bar, stack)
             if options.check is not None:
@@ -170,22 +175,24 @@ class Search:
         """Every candidate: measured ones first, then ranked ones, each from the fastest on, then the others."""
         every = [*self.done, *(each.found for each in self.open)]
         states = ("measured", "ranked", "left out", "set aside", "failed")
-        return tuple(sorted(every, key=lambda each: (states.index(each.state), each.seconds or 0.0)))
+        return tuple(sorted(every, key=lambda each: (states.index(each.state), each.seconds or 0.0, each.spent or 0.0)))
 
     def _lower(self, runner: Runner, bar: Progress) -> None:
-        """The cost model's word on the most promising candidates, which orders them."""
-        chosen = self.open[: LOWERED_FOR_EACH * self.options.limit]
-        lowered: list[_Entry] = []
-        for entry, estimate in self._tasks(runner, lower_candidate, chosen, bar, "lowering"):
-            assert isinstance(estimate, Estimate)
-            entry.found = replace(entry.found, predicted=estimate.seconds, bound=estimate.bound)
-            lowered.append(entry)
-        rest = [each for each in self.open if each not in chosen]
-        self.open = [*sorted(lowered, key=lambda each: each.found.predicted or 0.0), *rest]
+        """Where there is no compiler: the passes, which find what does not fit, and a prediction after them."""
+        for entry, estimate in self._tasks(runner, lower_candidate, self.open[: self.options.limit], bar, "lowering"):
+            entry.predict(estimate, state="ranked")
 
-    def _rank_lowered(self) -> None:
-        for entry in self.open[: self.options.limit]:
-            entry.found = replace(entry.found, state="ranked")
+    def _read(self, runner: Runner, bar: Progress) -> None:
+        """Machine code is read of the best, until the best is one whose code was read."""
+        read: set[_Entry] = set()
+        while len(read) < MOST_READ:
+            ranked = sorted((each for each in self.open if each.found.state == "ranked"), key=_Entry.order)
+            unread = [each for each in ranked[: runner.workers] if each not in read]
+            if not unread or ranked[0] in read:
+                break
+            for entry, estimate in self._tasks(runner, read_candidate, unread, bar, "reading"):
+                entry.predict(estimate)
+            read.update(unread)
 
     def _compile(self, runner: Runner, bar: Progress, judge: Callable[[_Entry], Candidate | None]) -> None:
         """Compiles in order of the prediction, and has each candidate judged; ends when nothing better comes."""
@@ -193,11 +200,9 @@ class Search:
         chosen = self.open[: self.options.limit]
         for entry, made in self._tasks(runner, compile_candidate, chosen, bar, "compiling"):
             assert isinstance(made, Made)
-            entry.found = replace(
-                entry.found,
+            entry.predict(
+                made.estimate,
                 state="ranked",
-                predicted=made.estimate.seconds,
-                bound=made.estimate.bound,
                 registers=made.registers,
                 spilled_bytes=made.spilled_bytes,
                 shared_bytes=made.shared_bytes,

@@ -236,7 +236,7 @@ def _candidate(record: Any) -> Candidate:
     known: dict[str, Any] = {"config": _config(record.get("config")), "state": record["state"]}
     for name in ("reason", "detail", "bound"):
         known[name] = _text(record, name, optional=True) or ""
-    for name in ("predicted", "measured", "low", "high"):
+    for name in ("predicted", "spent", "measured", "low", "high"):
         known[name] = _number(record, name) if name in record else None
     for name in ("registers", "spilled_bytes", "shared_bytes"):
         known[name] = int(_number(record, name)) if name in record else None

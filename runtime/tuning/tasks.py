@@ -23,7 +23,19 @@ from tilevm.runtime.tuning.estimate import CostModel, Estimate
 from tilevm.runtime.tuning.space import Config
 from tilevm.runtime.tuning.subject import Subject
 
-__all__ = ["Job", "Made", "Refusal", "Trial", "compile_candidate", "difference", "lower_candidate", "run_on_host"]
+__all__ = [
+    "Job",
+    "Made",
+    "Refusal",
+    "Trial",
+    "compile_candidate",
+    "difference",
+    "lower_candidate",
+    "outputs",
+    "read_candidate",
+    "refusal",
+    "run_on_host",
+]
 
 
 @dataclass(frozen=True)
@@ -82,13 +94,22 @@ def _lowered(job: Job, config: tuple[tuple[str, Any], ...]) -> tuple[CompiledKer
 
 
 def lower_candidate(task: Task) -> Estimate | Refusal:
-    """What the cost model says of a candidate after the passes."""
+    """What the cost model says of a candidate after the passes, where there is no compiler."""
+    return _judged(task, thorough=False)
+
+
+def read_candidate(task: Task) -> Estimate | Refusal:
+    """What the cost model says of a candidate that was compiled when it reads the machine code."""
+    return _judged(task, thorough=True)
+
+
+def _judged(task: Task, thorough: bool) -> Estimate | Refusal:
     job, config = task
     try:
         compiled, sizes = _lowered(job, tuple(config.items()))
     except TilevmError as error:
         return refusal(error)
-    return job.model(compiled, sizes)
+    return job.model(compiled, sizes, compiled.arch, thorough=thorough)
 
 
 def compile_candidate(task: Task) -> Made | Refusal:
@@ -101,7 +122,8 @@ def compile_candidate(task: Task) -> Made | Refusal:
         return refusal(error)
     spilled = None if taken.spill_store_bytes is None else taken.spill_store_bytes + (taken.spill_load_bytes or 0)
     shared = taken.shared_bytes + taken.dynamic_shared_bytes
-    return Made(compiled.cubin, taken.registers, spilled, shared, job.model(compiled, sizes))
+    estimate = job.model(compiled, sizes, compiled.arch, thorough=False)
+    return Made(compiled.cubin, taken.registers, spilled, shared, estimate)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tilevm.runtime.compile_time import infer_formats
 from tilevm.runtime.device import Device, current_device
 from tilevm.runtime.kernel import Kernel
 from tilevm.runtime.launch import Argument, check_formats
-from tilevm.runtime.tuning.estimate import CostModel, model_of_program
+from tilevm.runtime.tuning.estimate import CostModel, predicted
 from tilevm.runtime.tuning.result import TuneResult
 from tilevm.runtime.tuning.search import REFUSED, Options, Search
 from tilevm.runtime.tuning.space import Config, Configs, candidates, check_configs, written
@@ -45,7 +45,7 @@ def tune(
     seconds: float = DEFAULT_SECONDS,
     executor: Executor | None = None,
     workers: int | None = None,
-    model: CostModel = model_of_program,
+    model: CostModel = predicted,
     store: TuneStore | None = None,
     again: bool = False,
     progress: bool | None = None,
