@@ -64,12 +64,14 @@ def packed(numbers: Any, kind: str) -> PackedArray:
 # GPTQ and AWQ
 
 
-def gptq(random: Random, bits: int, order: str, version: int = 1, form: str = "f2") -> Sample:
+def gptq(random: Random, bits: int, order: str, version: int = 1, form: str = "f2", symmetric: bool = False) -> Sample:
     rows, columns, group = (160, 32, 64) if order == "short" else (96, 32, 32)
     groups = -(-rows // group)
     codes = random.integers(0, 2**bits, (rows, columns))
     zeros = random.integers(2 - version, 2**bits - 1, (groups, columns))
-    zeros[0, :2] = 1, 2**bits - 1  # never symmetric
+    zeros[0, :2] = 1, 2**bits - 1  # never symmetric by chance
+    if symmetric:
+        zeros[:] = 2 ** (bits - 1)
     index = np.arange(rows) // group
     if order in ("shuffled", "uneven"):
         random.shuffle(index)
@@ -87,9 +89,11 @@ def gptq(random: Random, bits: int, order: str, version: int = 1, form: str = "f
         tensors["a.scales"] = packed(scale, "bf16")
         stored = scale.astype(ml_dtypes.bfloat16)
     weights = (codes - zeros[index]).astype("f4") * stored[index].astype("f4")
+    if symmetric:
+        codes = codes ^ 2 ** (bits - 1)
     config = {} if version == 1 else {"checkpoint_format": "gptq_v2"}
-    same = order != "uneven"
-    return Sample("gptq", tensors, weights, codes, stored if same else None, zeros if same else None, config)
+    held = None if order == "uneven" else stored
+    return Sample("gptq", tensors, weights, codes, held, None if symmetric or held is None else zeros, config)
 
 
 def awq(random: Random) -> Sample:
@@ -245,6 +249,7 @@ def _all() -> dict[str, Callable[[Random], Sample]]:
     for bits in (2, 3, 4, 8):
         for order in ("plain", "shuffled", "uneven", "short"):
             add(f"gptq-{bits}-{order}", gptq, bits, order)
+        add(f"gptq-{bits}-symmetric", gptq, bits, "shuffled", 1, "f2", True)
     add("gptq-v2", gptq, 4, "plain", 2)
     add("gptq-bf16", gptq, 4, "shuffled", 1, "bf16")
     add("awq", awq)

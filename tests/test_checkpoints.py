@@ -13,6 +13,8 @@ import pytest
 from checkpoint_packers import dense_words
 from checkpoint_samples import SAMPLES, Sample, scales
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.convert import GGUF, SAFETENSORS, make
 from tilevm import checkpoints
@@ -53,6 +55,61 @@ def test_what_was_packed_is_read_and_survives_conversion(name: str, tmp_path: Pa
     with checkpoints.open(tmp_path / "out") as checkpoint:
         assert checkpoint.format_of(sample.name) == "tilevm"
         check(checkpoint.tensor(sample.name), sample)
+
+
+@given(st.sampled_from(list(SAMPLES)), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_any_codes_scales_and_zeros_are_read_exactly(
+    tmp_path_factory: pytest.TempPathFactory, name: str, seed: int
+) -> None:
+    sample = SAMPLES[name](np.random.default_rng(seed))
+    with checkpoints.open(sample.save(tmp_path_factory.mktemp("any"))) as checkpoint:
+        check(checkpoint.tensor(sample.name), sample)
+
+
+def test_second_levels_are_kept_bit_for_bit(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    data = random_blocks("Q4_K", RANDOM)
+    gguf_file(tmp_path / "a", data, "Q4_K")
+    blocks = data.reshape(-1, 144)
+    small, minima = gguf.quants.Q4_K.get_scale_min(blocks[:, 4:16])
+    with checkpoints.open(tmp_path / "a") as checkpoint:
+        tensor: Any = checkpoint.tensor("a")
+    for part, codes, at in ((tensor.scales, small, 0), (tensor.offsets, minima, 2)):
+        assert (part.dtype.name, part.block) == ("u6", (1, 8))
+        np.testing.assert_array_equal(part.codes.codes().reshape(-1, 8), codes)
+        np.testing.assert_array_equal(part.scales.reshape(-1), blocks[:, at : at + 2].copy().view("f2")[:, 0])
+    sample = SAMPLES["nf4-6x128-nested"](RANDOM)
+    with checkpoints.open(sample.save(tmp_path / "nf4")) as checkpoint:
+        tensor = checkpoint.tensor("a.weight")
+    np.testing.assert_array_equal(tensor.scales.codes.codes(), sample.tensors["a.weight.absmax"])
+    np.testing.assert_array_equal(tensor.scales.scales, sample.tensors["a.weight.nested_absmax"])
+    np.testing.assert_array_equal(tensor.scales.dtype.table, sample.tensors["a.weight.nested_quant_map"])
+    for name in ("nvfp4", "nvfp4-modelopt"):
+        sample = SAMPLES[name](RANDOM)
+        with checkpoints.open(sample.save(tmp_path / name)) as checkpoint:
+            tensor = checkpoint.tensor("a.weight")
+        np.testing.assert_array_equal(tensor.scales.data, sample.tensors["a.weight_scale"].data)
+        factor = tensor.tensor_scale if name != "nvfp4" else 1 / tensor.tensor_scale
+        (whole,) = (part for part in sample.tensors.values() if part.shape == (1,))
+        assert np.float32(factor) == whole[0]
+
+
+def test_parts_may_lie_in_several_files_of_a_folder_and_the_library_reads_the_result(tmp_path: Path) -> None:
+    library = pytest.importorskip("safetensors.numpy")
+    sample = SAMPLES["gptq-4-plain"](RANDOM)
+    places = {name: f"model-{number}.safetensors" for number, name in enumerate(sample.tensors)}
+    for name, place in places.items():
+        write(tmp_path / place, {name: sample.tensors[name]})
+    write(tmp_path / "another.safetensors", {"b": np.ones(1)})
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with checkpoints.open(tmp_path) as checkpoint:
+        assert checkpoint.names == ("a.weight",)
+        check(checkpoint.tensor("a.weight"), sample)
+        checkpoints.convert(checkpoint, tmp_path / "out")
+    read = library.load_file(tmp_path / "out")
+    assert sorted(read) == ["a.weight.codes", "a.weight.scales", "a.weight.zeros"]
+    np.testing.assert_array_equal(read["a.weight.scales"], sample.scales)
 
 
 # GGUF: type, where 16-bit floats stand, where a byte is a scale

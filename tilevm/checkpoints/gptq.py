@@ -2,7 +2,8 @@
 
 GPTQ is dense along K: ``qweight[K·b/32, N]``, ``qzeros[groups, N·b/32]`` dense along N, ``scales[groups, N]`` and
 ``g_idx[K]``, the group of each row, in any order where the weights were quantised by importance. Version 1 stores
-zeros less one. AWQ is 4 bit along N, ``qweight[K, N/8]``, eight columns to a word in the order 0 2 4 6 1 3 5 7.
+zeros less one; symmetric weights, whose zeros are all 2^(b-1), need none as signed integers. AWQ is 4 bit along N,
+``qweight[K, N/8]``, eight columns to a word in the order 0 2 4 6 1 3 5 7.
 """
 
 from __future__ import annotations
@@ -41,13 +42,15 @@ def _gptq(parts: Parts) -> QuantizedTensor:
         raise parts.mismatch(*shapes)
     held = _groups(parts, rows, groups)
     zeros = _zeros(parts, along(qzeros, bits, columns), bits)
-    order = held.order
+    order, half = held.order, 1 << (bits - 1)
+    symmetric = bool((zeros == half).all())
 
     def unpacked(first: int, last: int) -> NDArray[np.uint8]:
-        return down(qweight, bits, np.arange(first, last) if order is None else order[first:last])
+        codes = down(qweight, bits, np.arange(first, last) if order is None else order[first:last])
+        return codes ^ np.uint8(half) if symmetric else codes
 
-    codes = parts.codes(f"u{bits}", (rows, columns), rows, unpacked)
-    zero = held.of(scales.like(zeros), 0).held()
+    codes = parts.codes(f"{'i' if symmetric else 'u'}{bits}", (rows, columns), rows, unpacked)
+    zero = None if symmetric else held.of(scales.like(zeros), 0).held()
     return QuantizedTensor.grouped(codes, held.of(scales, 0).held(), held.group, 0, zero, permutation=order)
 
 

@@ -107,7 +107,7 @@ class Checkpoint:
         if name in self._parts:
             return self._parts[name].names()
         if name in self._entries:
-            return [each for each in self._where if each.startswith(f"{name}.")]
+            return [each for each in _named(name, self._entries[name]) if each in self._where]
         return [name]
 
     def _plain(self, name: str) -> NDArray[Any] | PackedArray:
@@ -162,6 +162,14 @@ class Checkpoint:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _named(name: str, entry: Any) -> list[str]:
+    """The tensors of a converted file that an entry of its metadata names."""
+    parts = entry["parts"] if isinstance(entry, dict) and isinstance(entry.get("parts"), dict) else None
+    if parts is None:
+        return [name]
+    return [each for part, inner in parts.items() for each in _named(f"{name}.{part}", inner)]
 
 
 def open(path: str | os.PathLike[str]) -> Checkpoint:
