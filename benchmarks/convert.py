@@ -38,15 +38,15 @@ Random = np.random.Generator
 COLUMNS = 4096
 
 
-def gptq(random: Random, rows: int, bits: int, order: bool) -> dict[str, Any]:
-    """``rows`` input channels in groups of 128."""
-    index = np.arange(rows, dtype="i4") // 128
+def gptq(random: Random, rows: int, bits: int, order: bool, group: int = 128) -> dict[str, Any]:
+    """``rows`` input channels in groups."""
+    index = np.arange(rows, dtype="i4") // group
     if order:
         random.shuffle(index)
     return {
         "w.qweight": words(random, rows * bits // 32, COLUMNS),
-        "w.qzeros": words(random, rows // 128, COLUMNS * bits // 32),
-        "w.scales": random.random((rows // 128, COLUMNS)).astype("f2"),
+        "w.qzeros": words(random, rows // group, COLUMNS * bits // 32),
+        "w.scales": random.random((rows // group, COLUMNS)).astype("f2"),
         "w.g_idx": index,
     }
 
@@ -112,6 +112,7 @@ SAFETENSORS: dict[str, tuple[int, Callable[[Random, int], dict[str, Any]]]] = {
     "GPTQ, 4 bit": (4, lambda random, rows: gptq(random, rows, 4, False)),
     "GPTQ, 4 bit, act-order": (4, lambda random, rows: gptq(random, rows, 4, True)),
     "GPTQ, 3 bit": (3, lambda random, rows: gptq(random, rows, 3, False)),
+    "GPTQ, 2 bit, groups of 32": (2, lambda random, rows: gptq(random, rows, 2, True, 32)),
     "AWQ": (4, awq),
     "compressed-tensors, 4 bit": (4, lambda random, rows: pack_quantized(random, rows, 4)),
     "compressed-tensors, 3 bit": (3, lambda random, rows: pack_quantized(random, rows, 3)),

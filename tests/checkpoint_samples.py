@@ -279,6 +279,7 @@ def _all() -> dict[str, Callable[[Random], Sample]]:
     for bits in (8, 6, 5, 4, 3, 2, 1.58, 1):
         for axis in (0, 1):
             add(f"hqq-{bits}-axis-{axis}", hqq, bits, axis)
+    add("hqq-rows-that-end-in-a-byte", hqq, 3, 0, 16, (32, 45))
     add("hqq-across-rows", hqq, 4, 1, 32)
     for how in ("float", "both", "one"):
         add(f"hqq-{how}", hqq, 4, 1, 16, (32, 48), how)

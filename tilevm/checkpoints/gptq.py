@@ -41,17 +41,18 @@ def _gptq(parts: Parts) -> QuantizedTensor:
     if bits not in (2, 3, 4, 8) or columns * bits % 32 or not fits or groups > rows:
         raise parts.mismatch(*shapes)
     held = _groups(parts, rows, groups)
-    zeros = _zeros(parts, along(qzeros, bits, columns), bits)
     order, half = held.order, 1 << (bits - 1)
-    symmetric = bool((zeros == half).all())
+    found = _zeros(parts, along(qzeros, bits, columns), bits)
+    symmetric = bool((found == half).all())
+    zeros = None if symmetric else held.of(scales.like(found), 0).held()
+    del found  # before the codes are there, for the sake of memory
 
     def unpacked(first: int, last: int) -> NDArray[np.uint8]:
-        codes = down(qweight, bits, np.arange(first, last) if order is None else order[first:last])
+        codes = down(qweight, bits, np.arange(first, last))
         return codes ^ np.uint8(half) if symmetric else codes
 
-    codes = parts.codes(f"{'i' if symmetric else 'u'}{bits}", (rows, columns), rows, unpacked)
-    zero = None if symmetric else held.of(scales.like(zeros), 0).held()
-    return QuantizedTensor.grouped(codes, held.of(scales, 0).held(), held.group, 0, zero, permutation=order)
+    codes = parts.codes(f"{'i' if symmetric else 'u'}{bits}", (rows, columns), rows, unpacked, order)
+    return QuantizedTensor.grouped(codes, held.of(scales, 0).held(), held.group, 0, zeros, permutation=order)
 
 
 def _groups(parts: Parts, rows: int, groups: int) -> Grouping:

@@ -50,12 +50,12 @@ def _hqq(parts: Parts) -> QuantizedTensor:
         return QuantizedTensor.grouped(codes, scale.held(), held.group, 1, zero.held())
     apart = rows // matrix.group
 
-    def next_to_each_other(first: int, last: int) -> NDArray[np.uint8]:
-        place, row = np.divmod(np.arange(first, last), matrix.group)
+    def of_columns(first: int, last: int) -> NDArray[np.uint8]:
+        row, place = np.divmod(np.arange(first, last), apart)
         return matrix.rows(row, place, apart)
 
     order = np.arange(rows).reshape(matrix.group, apart).T.reshape(-1)
-    codes = parts.codes(kind, matrix.shape, rows, next_to_each_other)
+    codes = parts.codes(kind, matrix.shape, rows, of_columns, order)
     scale, zero = scale.reshape(apart, columns), zero.reshape(apart, columns)
     return QuantizedTensor.grouped(codes, scale.held(), matrix.group, 0, zero.held(), permutation=order)
 

@@ -108,9 +108,11 @@ class Parts:
         shape: tuple[int, ...],
         rows: int,
         unpacked: Callable[[int, int], NDArray[np.uint8]],
+        order: NDArray[np.int64] | None = None,
     ) -> PackedArray:
-        """``packed_rows`` of the part that shows the format."""
-        return packed_rows(kind, shape, rows, unpacked, self.release)
+        """``packed_rows`` of the part that shows the format; the row at ``i`` of the result is row ``order[i]``."""
+        places = None if order is None else np.argsort(order)
+        return packed_rows(kind, shape, rows, unpacked, self.release, places)
 
     def release(self) -> None:
         """Lets the system take back the memory into which the part that shows the format was read."""

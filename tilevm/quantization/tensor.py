@@ -249,5 +249,5 @@ def _check_zeros(zeros: Numbers | None, kind: DType) -> None:
         if kind.kind != "uint" or int(numbers.min()) < 0 or int(numbers.max()) > last:
             outside = numbers.flat[int(np.argmax((numbers < 0) | (numbers > last)))]
             raise DTypeError("D018", f"integer zero points of {kind} are 0 … {last}, and one is {outside}")
-    elif not np.isfinite(numbers.astype(np.float32, copy=False)).all():
+    elif not np.isfinite(numbers if numbers.dtype.kind == "f" else numbers.astype(np.float32)).all():
         raise DTypeError("D018", "a zero point is infinite or NaN")
