@@ -123,10 +123,8 @@ def _scale_and_zero(parts: Parts, matrix: _Matrix) -> tuple[Numbers, Numbers]:
         if both.shape[:1] != (2,):
             raise parts.wrong(f"{list(both.shape)} are not zeros and scales", ".zero_scale")
         zero, scale = (Numbers(both.array[place].reshape(-1), both.kind) for place in (0, 1))
-    elif ".scale" in parts and ".zero" in parts:
+    else:  # the library does not write quantised ones to such files
         scale, zero = (parts.numbers(each).reshape(-1) for each in (".scale", ".zero"))
-    else:
-        raise parts.wrong("there is no scale or no zero; quantised ones are not read")
     groups = matrix.shape[0] * matrix.shape[1] // matrix.group
     scale, zero = (each.take(np.zeros(groups, np.int64)) if each.size == 1 else each for each in (scale, zero))
     if zero.size != groups:

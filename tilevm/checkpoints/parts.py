@@ -59,13 +59,16 @@ class Parts:
         return [self.base + each for each in endings if each in self]
 
     def info(self, ending: str) -> TensorInfo:
-        """Type, shape and place of a part."""
+        """Type, shape and place of a part. Raises ``CheckpointError`` H005 where it is not there."""
+        if ending not in self:
+            raise self.wrong(f"there is no {self.base + ending!r} beside it")
         return self.files[self.base + ending].info(self.base + ending)
 
     def array(self, ending: str, *types: str) -> NDArray[Any]:
         """A part as the file has it. Raises ``CheckpointError`` H005 where its type is none of ``types``."""
-        if types and self.info(ending).dtype not in types:
-            raise self.wrong(f"it is {self.info(ending).dtype}, not {' or '.join(types)}", ending)
+        kind = self.info(ending).dtype
+        if types and kind not in types:
+            raise self.wrong(f"it is {kind}, not {' or '.join(types)}", ending)
         return self.files[self.base + ending].array(self.base + ending)
 
     def words(self, ending: str) -> NDArray[np.uint32]:
