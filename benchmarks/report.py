@@ -2,7 +2,8 @@
 
     python -m benchmarks.report
 
-For each GPU the newest file counts. One table for each benchmark, and one sentence where there is nothing to show.
+For each GPU the newest file counts. One table for each benchmark, and one sentence where there is nothing to show; last
+what was read without a GPU.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import static_matmul
 from benchmarks.device import BENCHMARKS, SCHEMA, TOOLS
 from benchmarks.stages import ROOT
 
@@ -49,7 +51,7 @@ counts the bytes that have to move: weights, scales, activations and results onc
 
 def page(folder: Path = RESULTS) -> str:
     """The text of the page."""
-    return "\n".join([HEAD, *_parts(_newest(folder))])
+    return "\n".join([HEAD, *_parts(_newest(folder)), static_matmul.section(folder / static_matmul.PATH.name)])
 
 
 def _newest(folder: Path) -> list[dict[str, Any]]:
@@ -57,7 +59,7 @@ def _newest(folder: Path) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
-        device = result["machine"].get("device")
+        device = result.get("machine", {}).get("device")
         if result["schema"] == SCHEMA and device:
             found[device] = max(result, found.get(device, result), key=lambda each: each["date"])
     return [found[name] for name in sorted(found)]

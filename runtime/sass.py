@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 __all__ = ["MatrixShape", "SassInstruction", "SassKernel", "SassLoop", "pipe_of", "read_sass"]
@@ -123,6 +123,8 @@ class SassInstruction:
     predicate: str
     place: tuple[str, int] | None
     """File and line that it is from."""
+    target: int | None = None
+    """The address that a branch leads to."""
 
     @property
     def name(self) -> str:
@@ -193,6 +195,13 @@ class SassLoop:
         """Instructions that access local memory."""
         return sum(each.name in ("LDL", "STL") for each in self.instructions)
 
+    def skipped(self) -> Iterator[tuple[SassInstruction, ...]]:
+        """What each branch forward leaves out, if it is taken: the loop's own instructions up to its target."""
+        for branch in self.instructions:
+            if branch.name == "BRA" and branch.target is not None and branch.address < branch.target <= self.end:
+                between = (each for each in self.instructions if branch.address < each.address < branch.target)
+                yield tuple(between)
+
     def walk(self) -> Iterator[SassLoop]:
         """This loop and all inside of it."""
         yield self
@@ -262,19 +271,23 @@ def _kernel(name: str, text: str) -> SassKernel:
             place = match["file"], int(match["line"])
         elif match := LABEL.match(line):
             waiting.append(match["name"])
-    return SassKernel(name, tuple(instructions), tuple(_loops(instructions, labels)))
+    placed = [replace(each, target=_target(each, labels)) for each in instructions]
+    return SassKernel(name, tuple(placed), tuple(_loops(placed)))
 
 
-def _loops(instructions: list[SassInstruction], labels: Mapping[str, int]) -> list[SassLoop]:
+def _target(instruction: SassInstruction, labels: Mapping[str, int]) -> int | None:
+    found = TARGET.search(instruction.operands) if instruction.pipe == "branch" else None
+    return None if found is None else labels.get(found["label"])
+
+
+def _loops(instructions: list[SassInstruction]) -> list[SassLoop]:
     last = max((each.address for each in instructions if each.name == "EXIT"), default=0)
     spans: dict[int, int] = {}
     for each in instructions:
         if each.name not in ("BRA", "BRX", "JMP") or each.address > last:
             continue
-        target = TARGET.search(each.operands)
-        start = labels.get(target["label"]) if target else None
-        if start is not None and start <= each.address:
-            spans[start] = max(spans.get(start, 0), each.address)
+        if each.target is not None and each.target <= each.address:
+            spans[each.target] = max(spans.get(each.target, 0), each.address)
     return list(_nested(sorted(spans.items(), key=lambda span: (span[0], -span[1])), instructions))
 
 

@@ -190,6 +190,28 @@ def test_an_unrolled_loop_has_fewer_iterations() -> None:
 
 
 @needs_machine_code
+def test_what_a_branch_skips_counts_as_often_as_it_runs() -> None:
+    text = """
+    kernel steps(x: f32[M, N], out y: f32[M, N]):
+        grid M
+        warps 1
+        m = block_index(0)
+        for n in range(0, N // 32):
+            tile = load(x[m, n * 32 :+ 32])
+            if n % 4 == 0:
+                tile = sin(cos(sin(tile)))
+            store(y[m, n * 32 :+ 32], tile)
+    """
+    sizes = {"M": 132, "N": 4096}
+    kernel = tilevm.kernel(text).compile("sm_90a", divisible={"N": 128})
+    found = kernel.cost(sizes, machine_code=True)
+    longest = max(kernel.machine_code.every_loop(), key=lambda each: each.count)
+    assert found.main_loop is not None
+    # The functions take most of the loop, and run in a quarter of its iterations.
+    assert 0.2 * longest.count < found.main_loop.instructions < 0.5 * longest.count
+
+
+@needs_machine_code
 def test_reckoned_instructions_are_of_the_order_of_those_of_the_machine_code() -> None:
     for name in ("matmul_explicit", "matmul.matmul", "vector_add"):
         sizes, bindings = LAUNCHES[name]

@@ -10,13 +10,11 @@ import pytest
 from kernels import needs_compiler
 
 import tilevm
-from tilevm import PackedArray
 from tilevm.ir import Program
 from tilevm.runtime.command_input import random_array
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cost import Work, work_of, work_of_program
 from tilevm.runtime.launch import shape_of
-from tilevm.runtime.memory_image import declared_layout
 from tilevm.runtime.simulated import simulate
 from tilevm.runtime.specialisation import Specialisation
 
@@ -66,17 +64,12 @@ kernel narrow[W: dtype](x: W[M, N], out y: W[M, N]):
 
 
 def arguments(program: Program, sizes: dict[str, int], scalars: dict[str, Any]) -> dict[str, Any]:
-    """Seeded random arrays for a launch of those sizes, in the layouts that the parameters declare."""
+    """Seeded random arrays for a launch of those sizes."""
     made: dict[str, Any] = {**scalars, **sizes}
     for seed, value in enumerate(program.tensors):
         if getattr(value.type, "access", "in") == "out":
             continue
-        array = random_array(value.name, shape_of(value, sizes), value.dtype, seed)
-        layout = declared_layout(value, sizes)
-        if layout is not None:
-            codes = array.codes() if isinstance(array, PackedArray) else array
-            array = PackedArray.from_codes(codes, value.dtype, layout)
-        made[value.name] = array
+        made[value.name] = random_array(value.name, shape_of(value, sizes), value.dtype, seed)
     return made
 
 

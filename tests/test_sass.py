@@ -97,6 +97,22 @@ def test_an_instruction_knows_the_outermost_line_that_it_is_from() -> None:
     assert instructions[0x50].never
 
 
+def test_what_a_branch_forward_skips_is_told() -> None:
+    text = """.text.k:
+.L_x_1:
+        /*0000*/              @!P0 BRA `(.L_x_0) ;
+        /*0010*/                   FFMA R4, R4, R5, R6 ;
+        /*0020*/                   FFMA R4, R4, R5, R6 ;
+.L_x_0:
+        /*0030*/                   IADD3 R0, R0, 0x1, RZ ;
+        /*0040*/               @P1 BRA `(.L_x_1) ;
+        /*0050*/                   EXIT ;
+"""
+    (loop,) = read_sass(text)["k"].loops
+    assert [[each.address for each in skipped] for skipped in loop.skipped()] == [[0x10, 0x20]]
+    assert [each.target for each in loop.instructions] == [0x30, None, None, None, 0x00]
+
+
 @pytest.mark.parametrize(
     ("opcode", "bits"),
     [

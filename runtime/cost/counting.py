@@ -121,9 +121,18 @@ class _Counting:
             in_flight=self.in_flight(traffic),
             iterations=self.found.iterations,
             roots=self.roots,
+            lines=self.lines(),
             complete=self.found.complete,
             notes=self.found.notes,
         )
+
+    def lines(self) -> dict[tuple[int | None, int], float]:
+        most: dict[tuple[int | None, int], float] = {}
+        for each in self.found.executions:
+            if each.let.span is not None:
+                key = id(each.loops[-1]) if each.loops else None, each.let.span.line
+                most[key] = max(most.get(key, 0.0), each.count)
+        return most
 
     def tensors(self, traffic: Sequence[Traffic]) -> Iterator[Tensor]:
         for value in self.program.tensors:

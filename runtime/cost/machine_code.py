@@ -3,19 +3,19 @@
 Each loop of the machine code is held against the loops of the program by the lines that its instructions are from, and
 so has its number of iterations. Where the compiler unrolled it, that is seen from the matrix instructions, or else the
 loads: an iteration of the machine code has several times as many as the program's. A loop of which nothing is known (a
-wait, a slow path) counts once.
+wait, a slow path) counts once. Within a loop, what a branch may skip counts as often as its lines are executed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tilevm.devices import Device
 from tilevm.ir import For, Let, Program, Statement, While, bodies
 from tilevm.runtime.cost.work import Tensor, Traffic, Work
-from tilevm.runtime.sass import MatrixShape, SassKernel, SassLoop
+from tilevm.runtime.sass import SassInstruction, SassKernel, SassLoop
 
 __all__ = ["Loop", "MachineCode", "reckon"]
 
@@ -27,9 +27,9 @@ class Loop:
     """The main loop of the machine code, as a warp runs it."""
 
     line: int | None
-    instructions: int
-    """Of an iteration of the machine code."""
-    by_pipe: Mapping[str, int]
+    instructions: float
+    """Of an iteration of the machine code; what is not executed in each of them counts in part."""
+    by_pipe: Mapping[str, float]
     """Of an iteration; ``tensor`` are those of the tensor cores, ``other`` those of which nothing is known."""
     opcodes: Mapping[str, int]
     iterations: float
@@ -71,7 +71,7 @@ def reckon(kernel: SassKernel, work: Work, device: Device, weights: str | None =
     for loop in kernel.every_loop():
         iterations = matched.iterations(loop)
         unmatched += iterations is None
-        for pipe, count in loop.by_pipe().items():
+        for pipe, count in _by_pipe(matched.executed(loop)).items():
             counts[pipe] = counts.get(pipe, 0.0) + count * (1.0 if iterations is None else iterations)
         if loop is main:
             made = _main_loop(loop, iterations, matched, work, device, weights)
@@ -131,6 +131,23 @@ class _Matching:
         requests = sum(each.counts.requests for each in self._reads(found))
         return max(1.0, round(copies / (requests / times))) if copies and requests else 1.0
 
+    def executed(self, loop: SassLoop) -> list[tuple[SassInstruction, float]]:
+        """The loop's own instructions, with the part of its iterations in which each is executed."""
+        shares = dict.fromkeys((each.address for each in loop.instructions), 1.0)
+        found = self.loop(loop)
+        for skipped in loop.skipped() if found is not None else ():
+            known = [share for each in skipped if (share := self._share(each, found)) is not None]
+            for each in skipped if known else ():
+                shares[each.address] = min(shares[each.address], sum(known) / len(known))
+        return [(each, shares[each.address]) for each in loop.instructions]
+
+    def _share(self, instruction: SassInstruction, found: int | None) -> float | None:
+        """In which part of the iterations of a loop the line of an instruction is executed."""
+        if instruction.place is None or found is None or not self.work.iterations.get(found):
+            return None
+        count = self.work.lines.get((found, instruction.place[1]))
+        return None if count is None else min(1.0, count / self.work.iterations[found])
+
     def _reads(self, found: int) -> Iterator[Traffic]:
         return (each for each in self.work.traffic if each.loop == found and each.reads and not each.shared)
 
@@ -144,21 +161,23 @@ def _main_loop(
     weights: str | None,
 ) -> Loop:
     found = matched.loop(loop)
+    executed = matched.executed(loop)
+    count = sum(share for _, share in executed)
     tensor = _weights(work, weights)
     per_weight = None
     if tensor is not None and iterations and found is not None:
         elements = _elements(work, tensor, found) / work.blocks / iterations
-        per_weight = loop.count * work.threads / elements if elements else None
+        per_weight = count * work.threads / elements if elements else None
     span = matched.loops[found].span if found is not None else None
     return Loop(
         line=None if span is None else span.line,
-        instructions=loop.count,
-        by_pipe=loop.by_pipe(),
+        instructions=count,
+        by_pipe=_by_pipe(executed),
         opcodes=loop.opcodes(),
         iterations=1.0 if iterations is None else iterations,
         loads=loop.loads(),
         spills=loop.spills(),
-        cycles=_cycles(loop, device),
+        cycles=_cycles(executed, device),
         weights=None if tensor is None else tensor.name,
         instructions_per_weight=per_weight,
     )
@@ -180,19 +199,21 @@ def _elements(work: Work, tensor: Tensor, loop: int) -> float:
     return sum(read) * 8 / tensor.bits
 
 
-def _cycles(loop: SassLoop, device: Device) -> dict[str, float]:
+def _by_pipe(executed: Iterable[tuple[SassInstruction, float]]) -> dict[str, float]:
+    pipes: dict[str, float] = {}
+    for each, share in executed:
+        pipes[each.pipe] = pipes.get(each.pipe, 0.0) + share
+    return pipes
+
+
+def _cycles(executed: Sequence[tuple[SassInstruction, float]], device: Device) -> dict[str, float]:
     """Clocks of an iteration of one warp on its scheduler: an instruction each, and 32 lanes through each pipe."""
-    cycles = {"issue": float(loop.count)}
-    for pipe, count in loop.by_pipe().items():
+    cycles = {"issue": sum(share for _, share in executed)}
+    for pipe, count in _by_pipe(executed).items():
         if pipe in device.lanes:
             cycles[pipe] = count * 32 * SCHEDULERS / device.lanes[pipe]
-    operations = sum(_shape(each.shape).operations for each in loop.instructions)
+    operations = sum(each.shape.operations * share for each, share in executed if each.shape is not None)
     if operations:
         rate = device.tensor_rate("f16", warp=True) or device.fma_tflops
-        a_clock = rate * 1e3 / device.clock_ghz / device.multiprocessors / SCHEDULERS
-        cycles["tensor"] = operations / a_clock
+        cycles["tensor"] = operations * SCHEDULERS * device.clock_ghz * device.multiprocessors / rate / 1e3
     return cycles
-
-
-def _shape(shape: MatrixShape | None) -> MatrixShape:
-    return shape or MatrixShape(0, 0, 0)

@@ -263,6 +263,8 @@ def _issue_bounds(
     how = "of the machine code" if machine_code is not None else "reckoned from the program"
     yield Bound("issue", device.microseconds(total / schedulers), f"{total:,.0f} instructions, {how}")
     lanes = device.lanes
+    # Integer multiply-adds go through half of the pipe of f32's.
+    pipes["fma"] = pipes.get("fma", 0.0) + pipes.get("heavy", 0.0)
     fullest = max(
         (pipe for pipe in pipes if pipe in lanes), key=lambda pipe: pipes[pipe] * 32 / lanes[pipe], default=None
     )

@@ -22,7 +22,7 @@ COLUMNS = ("line", "call", "memory", *NUMBERS[1:], "text")
 blocks run the instruction, bytes that are asked for, bytes of whole sectors, passes through the banks of shared
 memory."""
 
-BAR = 24
+BAR = 16
 KIB = 1024
 
 
@@ -108,8 +108,8 @@ def _loop_rows(loop: Loop) -> Iterator[tuple[str, str, str]]:
     pipes = sorted(loop.by_pipe.items(), key=lambda item: -item[1])
     yield (
         "main loop",
-        f"{line}{loop.iterations:,.0f} times {loop.instructions} instructions: "
-        + ", ".join(f"{pipe} {count}" for pipe, count in pipes),
+        f"{line}{loop.iterations:,.0f} times {loop.instructions:.0f} instructions: "
+        + ", ".join(f"{pipe} {count:.0f}" for pipe, count in pipes),
         "",
     )
     if loop.instructions_per_weight is not None:

@@ -119,6 +119,8 @@ class Work:
     """Of each loop, by its ``id``, the iterations of all blocks."""
     roots: Mapping[Value, Value] = field(repr=False)
     """For each view the parameter that it is of."""
+    lines: Mapping[tuple[int | None, int], float] = field(repr=False)
+    """How often the launch executes instructions of a line in a loop, by the loop's ``id`` and the line."""
     complete: bool
     """Whether every execution was looked at, and not a sample."""
     notes: tuple[str, ...] = ()
