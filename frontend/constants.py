@@ -181,7 +181,7 @@ def binary(symbol: str, a: Any, b: Any) -> Any:
 
 def _operator_help(symbol: str, a: Any, b: Any) -> str | None:
     if isinstance(a, DType) or isinstance(b, DType):
-        return "a format has .bits, .min and .max, which are numbers"
+        return "a format has .bits, .min, .max and .smallest, which are numbers"
     return None
 
 
@@ -245,7 +245,7 @@ def call(name: str, arguments: Sequence[Any]) -> Any:
 
 # Attributes and methods
 
-DTYPE_ATTRIBUTES: tuple[str, ...] = ("bits", "max", "min", "name")
+DTYPE_ATTRIBUTES: tuple[str, ...] = ("bits", "max", "min", "name", "smallest")
 LAYOUT_ATTRIBUTES: tuple[str, ...] = ("rank", "shape", "slots", "threads")
 
 

@@ -89,12 +89,14 @@ def test_roundings_of_tiles_and_scalars() -> None:
 
 
 RANDOMS = """
-kernel randoms(seed: i64, offset: u64, small: i8, out y: u32[3, 8, 40]):
+kernel randoms(seed: i64, offset: u64, small: i8, rows: i64[8], out y: u32[5, 8, 40]):
     grid 1
     warps 2
     store(y[0, 0 :+ 8, 0 :+ 40], random([8, 40], seed))
     store(y[1, 0 :+ 8, 0 :+ 40], random([8, 40], small, offset))
     store(y[2, 0 :+ 8, 0 :+ 40], random([8, 40], 5, small))
+    store(y[3, 0 :+ 8, 0 :+ 40], random([8, 40], seed, load(rows[:])[:, None]))
+    store(y[4, 0 :+ 8, 0 :+ 40], random([8, 40], 5, cast(iota(40), i8) - 20))
 """
 
 
@@ -102,7 +104,8 @@ kernel randoms(seed: i64, offset: u64, small: i8, out y: u32[3, 8, 40]):
 def test_random_bits_are_those_of_the_interpreter() -> None:
     made = kernel(RANDOMS)
     for seed, offset, small in ((-1, 2**64 - 3, -1), (2**40 + 5, 2**33, 7)):
-        both(made, {"seed": seed, "offset": offset, "small": small}, {"y": ("u32", (3, 8, 40))})
+        rows = np.arange(8, dtype=np.int64) * (2**33 + 1) - 3
+        both(made, {"seed": seed, "offset": offset, "small": small, "rows": rows}, {"y": ("u32", (5, 8, 40))})
 
 
 DEQUANTIZED = """

@@ -19,6 +19,8 @@ from tilevm.runtime.specialisation import Specialisation
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 
+MX = {"SCALING": 2, "EMAX": 2}
+
 EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "vector_add": ("vector_add", "sm_80", {}),
     "softmax_f32": ("softmax", "sm_80", {}),
@@ -36,7 +38,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "quantize_f4e2m1_hadamard": (
         "quantization",
         "sm_90a",
-        {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32, "RUN": 32, "BLOCK": 4096},
+        {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32, "RUN": 32, "BLOCK": 4096} | MX,
     ),
 }
 """The golden files: the example or operator, the architecture and the compile-time parameters."""

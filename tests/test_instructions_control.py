@@ -80,6 +80,15 @@ def test_random_numbers_are_a_function_of_place_seed_and_offset() -> None:
     assert evaluate(lambda: Random((), Literal(0, I32))).tolist() == [0x6627E8D5]
 
 
+def test_each_element_may_have_an_offset_of_its_own() -> None:
+    rows = np.array([[[-3], [2**40]]])
+    found = evaluate(lambda offset: Random((2, 3), Literal(5, I32), offset), Given(I64, rows))
+    assert found.tolist() == [[[philox_word(3 * r + c + int(rows[0, r, 0]), 5) for c in range(3)] for r in range(2)]]
+    for shape in ((3,), (2, 2, 3), (4, 1)):
+        with pytest.raises(ProgramError, match="T012"):
+            evaluate(lambda offset: Random((2, 2), Literal(5, I32), offset), Given(I64, np.zeros((1, *shape))))
+
+
 @pytest.mark.parametrize("format", [I32, I64], ids=str)
 def test_a_negative_seed_or_offset_is_the_same_in_every_format(format: Any) -> None:
     found = evaluate(lambda seed, offset: Random((3,), seed, offset), Given(format, [-7]), Given(format, [-1]))

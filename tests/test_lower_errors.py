@@ -128,7 +128,7 @@ BODIES: list[tuple[str, str, str]] = [
     ("a = load(x[«s» :+ 4, 0])", "T014", "an offset of a window is an i32 scalar, not a scalar f32"),
     ("a = load(x[«iota(4)», 0])", "T014", "gather and scatter take tiles of indices"),
     # Compile-time values
-    ("a = «W + 1»", "T060", "`+` does not take the format f16 and the int 1\na format has .bits, .min and .max"),
+    ("a = «W + 1»", "T060", "`+` does not take the format f16 and the int 1\na format has .bits, .min, .max and .smallest"),
     ('a = «"text" * 2»', "T060", "`*` does not take the text 'text' and the int 2"),
     ("a = «1.5 & 2»", "T060", "`&` does not take the float 1.5 and the int 2"),
     ("a = «tile * swizzle(3, 4, 3)»", "T060", "`*` does not take the layout"),

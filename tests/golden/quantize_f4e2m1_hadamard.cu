@@ -1,27 +1,28 @@
 // kernel quantize(
 // x: bf16[M, K],
 // signs: f32[32],
+// tensor_scale: f32[1],
 // out codes: f4e2m1[M, K],
 // out scales: e8m0[cdiv(M, 1), cdiv(K, 32)],
 // seed: u64):
 // For sm_90a: 128 threads a block, 0 bytes of shared memory.
-TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __restrict__ signs, tv::u8* __restrict__ codes, tv::u8* __restrict__ scales, tv::u64 seed, tv::s32 M, tv::s32 K) {
+TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __restrict__ signs, const tv::u8* __restrict__ tensor_scale, tv::u8* __restrict__ codes, tv::u8* __restrict__ scales, tv::u64 seed, tv::s32 M, tv::s32 K) {
     const tv::u32 thread = tv::thread_index(), lane = tv::lane_index(), warp = tv::warp_index();
     const tv::u32 shared = TV_SHARED(0);
     (void)thread, (void)lane, (void)warp, (void)shared;
-    // 115: m = block_index(0) * ROWS
-    #line 115 "tilevm/ops/quantization.tvm"
-    TV_LINE(115);
+    // 175: m = block_index(0) * ROWS
+    #line 175 "tilevm/ops/quantization.tvm"
+    TV_LINE(175);
     const tv::s32 t = tv::block_index<0>();
     const tv::s32 m = tv::mul(t, 1);
-    // 116: k = block_index(1) * BLOCK
-    #line 116 "tilevm/ops/quantization.tvm"
-    TV_LINE(116);
+    // 176: k = block_index(1) * BLOCK
+    #line 176 "tilevm/ops/quantization.tvm"
+    TV_LINE(176);
     const tv::s32 t_2 = tv::block_index<1>();
     const tv::s32 k = tv::mul(t_2, 4096);
-    // 73: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
-    #line 73 "tilevm/ops/quantization.tvm"
-    TV_LINE(73);
+    // 88: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
+    #line 88 "tilevm/ops/quantization.tvm"
+    TV_LINE(88);
     tv::u32 t_3[16] = {};
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 32;
@@ -35,9 +36,9 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_4[i_] = tv::cast<tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<16>(t_3, i_));
     float tile[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tile[i_] = t_4[i_];
-    // 68: x = reshape(reshape(x, [count // order, order]) * load(signs[:])[None, :], [count])
-    #line 68 "tilevm/ops/quantization.tvm"
-    TV_LINE(68);
+    // 83: x = reshape(reshape(x, [count // order, order]) * load(signs[:])[None, :], [count])
+    #line 83 "tilevm/ops/quantization.tvm"
+    TV_LINE(83);
     float t_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_5[i_] = tile[i_];
     float t_6[32];
@@ -55,21 +56,21 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_8[i_] = tv::mul(t_5[i_], t_7[i_]);
     float x_2[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) x_2[i_] = t_8[i_];
-    // 34: pairs = reshape(x, [count // (2 * step), 2, step])
-    #line 34 "tilevm/ops/quantization.tvm"
-    TV_LINE(34);
+    // 49: pairs = reshape(x, [count // (2 * step), 2, step])
+    #line 49 "tilevm/ops/quantization.tvm"
+    TV_LINE(49);
     float pairs[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) pairs[i_] = x_2[i_];
-    // 36: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
-    #line 36 "tilevm/ops/quantization.tvm"
-    TV_LINE(36);
+    // 51: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
+    #line 51 "tilevm/ops/quantization.tvm"
+    TV_LINE(51);
     float a[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) a[i_] = pairs[i_ * 2];
     float b[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) b[i_] = pairs[1 + i_ * 2];
-    // 37: y = concat(a + b, a - b, axis=1)
-    #line 37 "tilevm/ops/quantization.tvm"
-    TV_LINE(37);
+    // 52: y = concat(a + b, a - b, axis=1)
+    #line 52 "tilevm/ops/quantization.tvm"
+    TV_LINE(52);
     float t_9[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) t_9[i_] = tv::add(a[i_], b[i_]);
     float t_10[16];
@@ -77,26 +78,26 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     float y[32];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y[i_ * 2] = t_9[i_];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y[1 + i_ * 2] = t_10[i_];
-    // 41: z = reshape(y, [count]) @ runs(count, warps, run)
-    #line 41 "tilevm/ops/quantization.tvm"
-    TV_LINE(41);
+    // 56: z = reshape(y, [count]) @ runs(count, warps, run)
+    #line 56 "tilevm/ops/quantization.tvm"
+    TV_LINE(56);
     float z[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z[i_] = y[i_];
-    // 34: pairs = reshape(x, [count // (2 * step), 2, step])
-    #line 34 "tilevm/ops/quantization.tvm"
-    TV_LINE(34);
+    // 49: pairs = reshape(x, [count // (2 * step), 2, step])
+    #line 49 "tilevm/ops/quantization.tvm"
+    TV_LINE(49);
     float pairs_2[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) pairs_2[i_] = z[i_];
-    // 36: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
-    #line 36 "tilevm/ops/quantization.tvm"
-    TV_LINE(36);
+    // 51: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
+    #line 51 "tilevm/ops/quantization.tvm"
+    TV_LINE(51);
     float a_2[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) a_2[i_] = pairs_2[i_ % 2 + i_ / 2 * 4];
     float b_2[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) b_2[i_] = pairs_2[2 + i_ % 2 + i_ / 2 * 4];
-    // 37: y = concat(a + b, a - b, axis=1)
-    #line 37 "tilevm/ops/quantization.tvm"
-    TV_LINE(37);
+    // 52: y = concat(a + b, a - b, axis=1)
+    #line 52 "tilevm/ops/quantization.tvm"
+    TV_LINE(52);
     float t_11[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) t_11[i_] = tv::add(a_2[i_], b_2[i_]);
     float t_12[16];
@@ -104,26 +105,26 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     float y_2[32];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_2[i_ % 2 + i_ / 2 * 4] = t_11[i_];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_2[2 + i_ % 2 + i_ / 2 * 4] = t_12[i_];
-    // 41: z = reshape(y, [count]) @ runs(count, warps, run)
-    #line 41 "tilevm/ops/quantization.tvm"
-    TV_LINE(41);
+    // 56: z = reshape(y, [count]) @ runs(count, warps, run)
+    #line 56 "tilevm/ops/quantization.tvm"
+    TV_LINE(56);
     float z_2[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z_2[i_] = y_2[i_];
-    // 34: pairs = reshape(x, [count // (2 * step), 2, step])
-    #line 34 "tilevm/ops/quantization.tvm"
-    TV_LINE(34);
+    // 49: pairs = reshape(x, [count // (2 * step), 2, step])
+    #line 49 "tilevm/ops/quantization.tvm"
+    TV_LINE(49);
     float pairs_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) pairs_3[i_] = z_2[i_];
-    // 36: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
-    #line 36 "tilevm/ops/quantization.tvm"
-    TV_LINE(36);
+    // 51: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
+    #line 51 "tilevm/ops/quantization.tvm"
+    TV_LINE(51);
     float a_3[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) a_3[i_] = pairs_3[i_ % 4 + i_ / 4 * 8];
     float b_3[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) b_3[i_] = pairs_3[4 + i_ % 4 + i_ / 4 * 8];
-    // 37: y = concat(a + b, a - b, axis=1)
-    #line 37 "tilevm/ops/quantization.tvm"
-    TV_LINE(37);
+    // 52: y = concat(a + b, a - b, axis=1)
+    #line 52 "tilevm/ops/quantization.tvm"
+    TV_LINE(52);
     float t_13[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) t_13[i_] = tv::add(a_3[i_], b_3[i_]);
     float t_14[16];
@@ -131,26 +132,26 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     float y_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_3[i_ % 4 + i_ / 4 * 8] = t_13[i_];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_3[4 + i_ % 4 + i_ / 4 * 8] = t_14[i_];
-    // 41: z = reshape(y, [count]) @ runs(count, warps, run)
-    #line 41 "tilevm/ops/quantization.tvm"
-    TV_LINE(41);
+    // 56: z = reshape(y, [count]) @ runs(count, warps, run)
+    #line 56 "tilevm/ops/quantization.tvm"
+    TV_LINE(56);
     float z_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z_3[i_] = y_3[i_];
-    // 34: pairs = reshape(x, [count // (2 * step), 2, step])
-    #line 34 "tilevm/ops/quantization.tvm"
-    TV_LINE(34);
+    // 49: pairs = reshape(x, [count // (2 * step), 2, step])
+    #line 49 "tilevm/ops/quantization.tvm"
+    TV_LINE(49);
     float pairs_4[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) pairs_4[i_] = z_3[i_];
-    // 36: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
-    #line 36 "tilevm/ops/quantization.tvm"
-    TV_LINE(36);
+    // 51: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
+    #line 51 "tilevm/ops/quantization.tvm"
+    TV_LINE(51);
     float a_4[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) a_4[i_] = pairs_4[i_ % 8 + i_ / 8 * 16];
     float b_4[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) b_4[i_] = pairs_4[8 + i_ % 8 + i_ / 8 * 16];
-    // 37: y = concat(a + b, a - b, axis=1)
-    #line 37 "tilevm/ops/quantization.tvm"
-    TV_LINE(37);
+    // 52: y = concat(a + b, a - b, axis=1)
+    #line 52 "tilevm/ops/quantization.tvm"
+    TV_LINE(52);
     float t_15[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) t_15[i_] = tv::add(a_4[i_], b_4[i_]);
     float t_16[16];
@@ -158,26 +159,26 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     float y_4[32];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_4[i_ % 8 + i_ / 8 * 16] = t_15[i_];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_4[8 + i_ % 8 + i_ / 8 * 16] = t_16[i_];
-    // 41: z = reshape(y, [count]) @ runs(count, warps, run)
-    #line 41 "tilevm/ops/quantization.tvm"
-    TV_LINE(41);
+    // 56: z = reshape(y, [count]) @ runs(count, warps, run)
+    #line 56 "tilevm/ops/quantization.tvm"
+    TV_LINE(56);
     float z_4[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z_4[i_] = y_4[i_];
-    // 34: pairs = reshape(x, [count // (2 * step), 2, step])
-    #line 34 "tilevm/ops/quantization.tvm"
-    TV_LINE(34);
+    // 49: pairs = reshape(x, [count // (2 * step), 2, step])
+    #line 49 "tilevm/ops/quantization.tvm"
+    TV_LINE(49);
     float pairs_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) pairs_5[i_] = z_4[i_];
-    // 36: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
-    #line 36 "tilevm/ops/quantization.tvm"
-    TV_LINE(36);
+    // 51: a, b = slice(pairs, 1, 0, 1), slice(pairs, 1, 1, 1)
+    #line 51 "tilevm/ops/quantization.tvm"
+    TV_LINE(51);
     float a_5[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) a_5[i_] = pairs_5[i_];
     float b_5[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) b_5[i_] = pairs_5[16 + i_];
-    // 37: y = concat(a + b, a - b, axis=1)
-    #line 37 "tilevm/ops/quantization.tvm"
-    TV_LINE(37);
+    // 52: y = concat(a + b, a - b, axis=1)
+    #line 52 "tilevm/ops/quantization.tvm"
+    TV_LINE(52);
     float t_17[16];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) t_17[i_] = tv::add(a_5[i_], b_5[i_]);
     float t_18[16];
@@ -185,24 +186,24 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     float y_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_5[i_] = t_17[i_];
     TV_UNROLL for (int i_ = 0; i_ < 16; i_++) y_5[16 + i_] = t_18[i_];
-    // 41: z = reshape(y, [count]) @ runs(count, warps, run)
-    #line 41 "tilevm/ops/quantization.tvm"
-    TV_LINE(41);
+    // 56: z = reshape(y, [count]) @ runs(count, warps, run)
+    #line 56 "tilevm/ops/quantization.tvm"
+    TV_LINE(56);
     float z_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z_5[i_] = y_5[i_];
-    // 62: x = x * (1.0 / sqrt(order))
-    #line 62 "tilevm/ops/quantization.tvm"
-    TV_LINE(62);
+    // 77: x = x * (1.0 / sqrt(order))
+    #line 77 "tilevm/ops/quantization.tvm"
+    TV_LINE(77);
     float x_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) x_3[i_] = tv::mul(z_5[i_], 0.17677669f);
-    // 118: blocks = reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
-    #line 118 "tilevm/ops/quantization.tvm"
-    TV_LINE(118);
+    // 144: return reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
+    #line 144 "tilevm/ops/quantization.tvm"
+    TV_LINE(144);
     float blocks[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) blocks[i_] = x_3[i_];
-    // 119: s = scale_for(max(max(abs(blocks), axis=3), axis=1), reach(Q), S)
-    #line 119 "tilevm/ops/quantization.tvm"
-    TV_LINE(119);
+    // 148: return max(max(abs(blocks), axis=3), axis=1)
+    #line 148 "tilevm/ops/quantization.tvm"
+    TV_LINE(148);
     float t_19[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_19[i_] = tv::abs(blocks[i_]);
     float t_20[1];
@@ -214,37 +215,53 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         }
                 TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_20[i_] = parts[i_];
     }
-    float top[1];
+    float range[1];
     {
         float parts_2[1];
         TV_UNROLL for (int i_ = 0; i_ < 1; i_++) {
             const float next_2 = t_20[0];
             parts_2[i_ / 1] = i_ % 1 == 0 ? next_2 : tv::max(parts_2[i_ / 1], next_2);
         }
-                TV_UNROLL for (int i_ = 0; i_ < 1; i_++) top[i_] = parts_2[i_];
+                TV_UNROLL for (int i_ = 0; i_ < 1; i_++) range[i_] = parts_2[i_];
     }
-    // 80: exact = top / largest
-    #line 80 "tilevm/ops/quantization.tvm"
-    TV_LINE(80);
+    // 98: exact = range / largest
+    #line 98 "tilevm/ops/quantization.tvm"
+    TV_LINE(98);
     float exact[1];
-    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) exact[i_] = tv::div(top[0], 6.0f);
-    // 81: return cast(where(exact > 0.0, exact, 1.0), S, rounding=up, saturate=True)
-    #line 81 "tilevm/ops/quantization.tvm"
-    TV_LINE(81);
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) exact[i_] = tv::div(range[0], 6.0f);
+    // 109: below = cast(cast(where(exact > 0.0, range, 2.0 ** EMAX), e8m0, rounding=toward_zero), f32)
+    #line 109 "tilevm/ops/quantization.tvm"
+    TV_LINE(109);
     bool t_21[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_21[i_] = exact[0] > 0.0f;
     float t_22[1];
-    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_22[i_] = t_21[0] ? exact[0] : 1.0f;
-    tv::u32 s[1] = {};
-    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) tv::put<8>(s, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<8, 8, 0, 127, false, tv::Specials::SCALE>, tv::Round::UP, true>(t_22[0]));
-    // 120: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
-    #line 120 "tilevm/ops/quantization.tvm"
-    TV_LINE(120);
-    const tv::s32 t_23 = tv::floor_div(m, 1);
-    const tv::s32 t_24 = tv::floor_div(k, 32);
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_22[i_] = t_21[0] ? range[0] : 4.0f;
+    tv::u32 t_23[1] = {};
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) tv::put<8>(t_23, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<8, 8, 0, 127, false, tv::Specials::SCALE>, tv::Round::TOWARD_ZERO, true>(t_22[0]));
+    float below[1];
     {
-        const tv::u32 index1_ = tv::u32(t_24) + thread;
-        auto* const at_ = scales + (tv::s64(t_23) * tv::s64(tv::cdiv(K, 32)) + tv::s64(t_24) + thread);
+        const tv::u32 step0_ = tv::prmt(t_23[0], 0x0u, 0x404u);
+        const tv::u32 step1_ = step0_ >> 1;
+        const tv::u32 step2_ = tv::max_bf16x2(step1_, 0x400040u);
+        const tv::u32 step3_ = tv::fma_bf16x2(step2_, 0x0u, step2_);
+        const tv::u32 step4_ = step3_ << 16;
+        below[0] = tv::as_f32(step4_);
+    }
+    // 110: s = cast(below * 2.0 ** -EMAX, S, saturate=True)
+    #line 110 "tilevm/ops/quantization.tvm"
+    TV_LINE(110);
+    float t_24[1];
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_24[i_] = tv::mul(below[0], 0.25f);
+    tv::u32 s[1] = {};
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) tv::put<8>(s, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<8, 8, 0, 127, false, tv::Specials::SCALE>, tv::Round::NEAREST_EVEN, true>(t_24[0]));
+    // 159: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
+    #line 159 "tilevm/ops/quantization.tvm"
+    TV_LINE(159);
+    const tv::s32 t_25 = tv::floor_div(m, 1);
+    const tv::s32 t_26 = tv::floor_div(k, 32);
+    {
+        const tv::u32 index1_ = tv::u32(t_26) + thread;
+        auto* const at_ = scales + (tv::s64(t_25) * tv::s64(tv::cdiv(K, 32)) + tv::s64(t_26) + thread);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const bool inside_ = index1_ < tv::u32(tv::cdiv(K, 32));
             tv::u32 words_[1] = {};
@@ -252,57 +269,60 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
             tv::store_global_u8(at_, tv::get<8>(words_, 0), inside_);
         }
     }
-    // 121: y = quotient(blocks, cast(s, f32)[:, None, :, None], Q, S) + 0.0       # -0.0 becomes 0, as on the host
-    #line 121 "tilevm/ops/quantization.tvm"
-    TV_LINE(121);
-    float t_25[1];
+    // 118: step = cast(s, f32)
+    #line 118 "tilevm/ops/quantization.tvm"
+    TV_LINE(118);
+    float step[1];
     {
         const tv::u32 step0_ = tv::prmt(s[0], 0x0u, 0x404u);
         const tv::u32 step1_ = step0_ >> 1;
         const tv::u32 step2_ = tv::max_bf16x2(step1_, 0x400040u);
         const tv::u32 step3_ = tv::fma_bf16x2(step2_, 0x0u, step2_);
         const tv::u32 step4_ = step3_ << 16;
-        t_25[0] = tv::as_f32(step4_);
+        step[0] = tv::as_f32(step4_);
     }
-    float t_26[1];
-    t_26[0] = t_25[0];
-    float s_2[1];
-    s_2[0] = t_26[0];
-    // 18: y = x * (1.0 / s)           # the reciprocal of a power of two is exact
-    #line 18 "tilevm/ops/quantization.tvm"
-    TV_LINE(18);
+    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 161 "tilevm/ops/quantization.tvm"
+    TV_LINE(161);
     float t_27[1];
-    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_27[i_] = tv::div(1.0f, s_2[0]);
+    t_27[0] = step[0];
+    float s_2[1];
+    s_2[0] = t_27[0];
+    // 33: y = x * (1.0 / s)           # the reciprocal of a power of two is exact
+    #line 33 "tilevm/ops/quantization.tvm"
+    TV_LINE(33);
+    float t_28[1];
+    TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_28[i_] = tv::div(1.0f, s_2[0]);
     float y_6[32];
-    TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_6[i_] = tv::mul(blocks[i_], t_27[0]);
-    // 121: y = quotient(blocks, cast(s, f32)[:, None, :, None], Q, S) + 0.0       # -0.0 becomes 0, as on the host
-    #line 121 "tilevm/ops/quantization.tvm"
-    TV_LINE(121);
+    TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_6[i_] = tv::mul(blocks[i_], t_28[0]);
+    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 161 "tilevm/ops/quantization.tvm"
+    TV_LINE(161);
     float y_7[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_7[i_] = tv::add(y_6[i_], 0.0f);
-    // 123: store(codes[m :+ ROWS, k :+ BLOCK], encoded(reshape(y, [ROWS, BLOCK]), Q, seed, place, STOCHASTIC))
-    #line 123 "tilevm/ops/quantization.tvm"
-    TV_LINE(123);
+    // 162: q = encoded(reshape(y, [ROWS, BLOCK]), Q, m, k, columns, seed, SYMMETRIC, STOCHASTIC)
+    #line 162 "tilevm/ops/quantization.tvm"
+    TV_LINE(162);
     float y_8[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_8[i_] = y_7[i_];
-    // 88: codes = cast(y, Q, saturate=True)
-    #line 88 "tilevm/ops/quantization.tvm"
-    TV_LINE(88);
-    tv::u32 codes_2[4] = {};
-    TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tv::put<4>(codes_2, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<4, 2, 1, 1, true, tv::Specials::FINITE>, tv::Round::NEAREST_EVEN, true>(y_8[i_]));
-    // 123: store(codes[m :+ ROWS, k :+ BLOCK], encoded(reshape(y, [ROWS, BLOCK]), Q, seed, place, STOCHASTIC))
-    #line 123 "tilevm/ops/quantization.tvm"
-    TV_LINE(123);
+    // 139: q = cast(y, Q, saturate=True)
+    #line 139 "tilevm/ops/quantization.tvm"
+    TV_LINE(139);
+    tv::u32 q[4] = {};
+    TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tv::put<4>(q, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<4, 2, 1, 1, true, tv::Specials::FINITE>, tv::Round::NEAREST_EVEN, true>(y_8[i_]));
+    // 163: store(codes[m :+ ROWS, k :+ BLOCK], q)
+    #line 163 "tilevm/ops/quantization.tvm"
+    TV_LINE(163);
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 32;
         auto* const at_ = codes + ((tv::s64(m) * (tv::s64(K) * 4) + tv::s64(k) * 4) / 8 + tv::s64(thread) * 16);
         TV_UNROLL_ACCESSES for (int i_ = 0; i_ < 1; i_++) {
             const bool inside_ = index1_ < tv::u32(K);
-            tv::store_global_u32x4(at_, codes_2, inside_);
+            tv::store_global_u32x4(at_, q, inside_);
         }
     }
 }
-// line 68: 16-byte loads
-// line 73: 16-byte loads
-// line 120: 1-byte stores
-// line 123: 16-byte stores
+// line 83: 16-byte loads
+// line 88: 16-byte loads
+// line 159: 1-byte stores
+// line 163: 16-byte stores

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from tilevm.arch import Arch
 from tilevm.dtypes import I32, U32
 from tilevm.errors import ProgramError
 from tilevm.instruction import ANY, INTEGER, TRUTH, Instruction, attribute, instruction, operand
-from tilevm.instructions.elementwise import any_in_block, register_type
+from tilevm.instructions.elementwise import aligned, any_in_block, broadcast_shapes, elementwise_layouts, register_type
+from tilevm.layout_relation import Relation
 from tilevm.machine import Array, Batch
 from tilevm.philox import random_words
 from tilevm.values import Operand, ScalarType, Type
@@ -70,23 +74,35 @@ class Random(Instruction):
 
     Element i (in row-major order) is the first word of Philox4x32-10 for the counter (low, high, 0, 0) of offset + i
     and the key (low, high) of the seed: the halves of the numbers modulo 2^64, so that -1 is 2^64 - 1 in every format.
-    Blocks that want different numbers give different offsets or seeds. Reference: Salmon et al., "Parallel random
-    numbers: as easy as 1, 2, 3", 2011.
+    An offset that is a tile broadcasts to the shape, and each element has its own. Blocks that want different numbers
+    give different offsets or seeds. Raises ``ProgramError`` T012 for an offset that does not broadcast to the shape.
+    Reference: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
     """
 
     shape: tuple[int, ...] = attribute("shape")
     seed: Operand = operand(INTEGER, form="scalar", group="seed")
-    offset: Operand | None = operand(INTEGER, form="scalar", default=None)
+    offset: Operand | None = operand(INTEGER, default=None)
 
     def infer(self) -> Type:
+        own = () if self.offset is None else self.offset.shape
+        if broadcast_shapes("random", shape=self.shape, offset=own) != self.shape:
+            raise ProgramError(
+                "T012",
+                f"`random` of {list(self.shape)} takes an offset that broadcasts to it, not {list(own)}",
+                argument="offset",
+            )
         return register_type(U32, self.shape)
 
+    def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
+        return elementwise_layouts(self, self.shape, "offset")
+
     def evaluate(self, batch: Batch) -> Array:
-        places = np.arange(int(np.prod(self.shape)), dtype=np.uint64)[None]
+        places = np.arange(int(np.prod(self.shape)), dtype=np.uint64).reshape(1, *self.shape)
         if self.offset is not None:
-            places = places + batch.values(self.offset).astype(np.uint64)[:, None]
-        seeds = batch.values(self.seed).astype(np.uint64)[:, None]
-        return random_words(places, seeds).reshape(-1, *self.shape)
+            offsets = batch.values(self.offset).astype(np.uint64)
+            places = np.add(*aligned((places, offsets), (len(self.shape), len(self.offset.shape))))
+        seeds = batch.values(self.seed).astype(np.uint64).reshape(-1, *(1,) * len(self.shape))
+        return random_words(places, seeds)
 
 
 @instruction("print", pure=False)

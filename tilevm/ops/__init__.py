@@ -3,6 +3,7 @@
 pack_weight  PackedWeight       a quantised weight as the product reads it
 matmul                          y = x @ w, for weights of any format and activations of 16 or 8 bits
 quantize  Quantized  hadamard   numbers to codes and scales, fused with a Hadamard transform
+swiglu_quantize  rms_norm_quantize      what they compute, as codes and scales
 
 They take NumPy arrays and arrays on a GPU, and run where these lie; ``backend`` says otherwise.
 """
@@ -10,7 +11,16 @@ They take NumPy arrays and arrays on a GPU, and run where these lie; ``backend``
 from __future__ import annotations
 
 from tilevm.ops.matmul import matmul
-from tilevm.ops.quantization import Quantized, hadamard, quantize
+from tilevm.ops.quantization import Quantized, hadamard, quantize, rms_norm_quantize, swiglu_quantize
 from tilevm.ops.weights import PackedWeight, pack_weight
 
-__all__ = ["PackedWeight", "Quantized", "hadamard", "matmul", "pack_weight", "quantize"]
+__all__ = [
+    "PackedWeight",
+    "Quantized",
+    "hadamard",
+    "matmul",
+    "pack_weight",
+    "quantize",
+    "rms_norm_quantize",
+    "swiglu_quantize",
+]

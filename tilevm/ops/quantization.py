@@ -1,98 +1,73 @@
-"""Quantising where the numbers lie: ``quantize`` and ``hadamard`` choose a kernel of ``quantization.tvm`` and its tile.
+"""Quantising where the numbers lie, by itself, or fused with what computes them.
 
-Codes and scales are those of ``tilevm.quantize``, bit for bit. A row that fits into the registers of a thread block is
-read once, however many rows, groups or blocks a tile holds; a longer one that has a single scale is read twice.
+Codes and scales are those of ``tilevm.quantize``, bit for bit. ``quantization.tvm`` has the kernels.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from types import EllipsisType
+from typing import Any
 
-import numpy as np
+from tilevm.dtypes import DType
+from tilevm.ops.quantization_work import Quantized, Work, kernels, order_of, plain_tile, where_it_lies
+from tilevm.quantization.hadamard import Hadamard
+from tilevm.quantization.scheme import Scheme
 
-from tilevm.dtypes import DType, dtype
-from tilevm.errors import DTypeError
-from tilevm.quantization import Hadamard
-from tilevm.runtime.backends import lies_on_gpu
-from tilevm.runtime.kernel import Module, load
-
-__all__ = ["Quantized", "hadamard", "quantize"]
-
-LONGEST_ROW = 32768
-"""Numbers that the registers of 32 warps hold, 32 in each thread."""
-THREAD_NUMBERS = 32
-LANES = 32
-WARPS = 4
-"""Warps of a thread block, where its tile needs no more."""
-
-
-class Quantized(NamedTuple):
-    """Codes in the shape of the numbers, and a scale (for unsigned formats a zero point too) for each block of them."""
-
-    codes: Any
-    scales: Any
-    zeros: Any = None
+__all__ = ["Quantized", "hadamard", "quantize", "rms_norm_quantize", "swiglu_quantize"]
 
 
 def quantize(
     x: Any,
-    format: DType | str,
-    group: int | None = None,
+    scheme: Scheme | DType | str,
+    group: int | tuple[int, ...] | str | EllipsisType | None = ...,
     *,
-    rows: int = 1,
-    scale_format: DType | str = "f32",
+    scale_format: DType | str | None = None,
+    rounding: str = "nearest_even",
+    seed: int = 0,
     transform: Hadamard | None = None,
-    seed: int | None = None,
     backend: str | None = None,
     target: str | None = None,
+    **parts: Any,
 ) -> Quantized:
-    """Codes and scales of ``x[M, K]``, of f16, bf16 or f32, for blocks of ``rows`` × ``group`` numbers.
+    """Codes and scales of ``x[M, K]``, of f16, bf16 or f32, along its rows: ``tilevm.quantize(x, …, axis=1)``.
 
-    ``group=None`` gives each row (a token) one scale. Scales are ``[ceil(M / rows), ceil(K / group)]``, ``[M, 1]`` for
-    rows; the last blocks may be short. A scale is the largest magnitude of its block, over the largest number of the
-    format, rounded up to ``scale_format``; 1 for zeros; the largest of ``scale_format`` where that does not reach. A
-    code is the nearest to ``x / scale``; beyond the largest it is the largest. Unsigned integers have zero points,
-    integers in the scales' format: the code is the nearest to ``x / scale + zero``.
+    ``scheme`` is a name of ``tilevm.quantization.SCHEMES``, a ``Scheme``, or a format, which has a scale in ``f32`` for
+    each row (a token), and where it is unsigned zero points, integers in the scales' format. ``group``,
+    ``scale_format`` and ``parts`` replace parts of the scheme, as in ``tilevm.quantize``: ``group`` is a number of
+    elements along the row, extents ``(rows, columns)``, None for the row or ``"tensor"``. The last blocks of the tensor
+    may be short.
 
-    ``transform`` is applied to the rows first, each run of ``transform.size`` numbers times the same matrix. With a
-    ``seed`` (0 … 2^64 - 1) codes are rounded stochastically, element i of ``x`` by word i of Philox. What numbers that
-    are not finite become is not defined.
+    ``rounding`` is ``nearest_even`` or ``stochastic``, by the word of Philox for ``seed`` at the place of each number.
+    A Hadamard transform comes first where the scheme has one, with the signs of ``seed``, or ``transform`` is given; it
+    is fused. Nothing is looked at on the way: a scale beyond its format becomes the format's largest number, and what
+    comes of numbers that are not finite is not defined.
 
-    Raises ``DTypeError`` D011 for blocks that are no powers of two or too large, D012 and D013 for formats that hold no
-    numbers of both signs, scales or zero points, D020 for a transform of another axis or that does not divide it; and
-    what a call of a kernel raises.
+    Raises ``DTypeError`` D022 for schemes that need more than a look at each block (learned, calibrated, scales that
+    are ratios or quantised again), blocks that are no powers of two or larger than 32768, transforms of more than 128;
+    what ``Scheme`` raises; D004 for another rounding, D020 for a transform that does not divide the rows, D021 for a
+    seed out of range; and what a call of a kernel raises.
 
+    >>> import numpy as np
     >>> x = np.float32([[0.5, -1, 0.25, 0], [0, 0, 0, 0]])
     >>> quantize(x, "i8").codes.tolist(), quantize(x, "i8", group=2).scales.shape
     ([[64, -127, 32, 0], [0, 0, 0, 0]], (2, 2))
+    >>> quantize(x, "nvfp4").tensor_scale.tolist()
+    [0.00037202381645329297]
     """
-    kind, scale_kind = dtype(format), dtype(scale_format)
-    _check_formats(kind, scale_kind)
-    order = _order(x, transform)
-    name = "quantize" if kind.signed else "quantize_zero"
-    length = int(x.shape[-1]) if getattr(x, "shape", ()) else 1
-    if group is None and length > LONGEST_ROW:
-        _check_block(rows, 1)
-        name, tile = name.replace("quantize", "quantize_long"), dict[str, Any]()
-    else:
-        tile = _tile(length, group, rows, order, seed is not None)
-    if order > LANES // 2:
-        tile["RUN"] = LANES
-    made = _kernels()[name](
+    work = Work.of(
         x,
-        _signs(transform, x),
-        seed=seed or 0,
-        Q=kind,
-        S=scale_kind,
-        HADAMARD=order,
-        STOCHASTIC=seed is not None,
+        _shape(x),
+        scheme,
+        group,
+        scale_format=scale_format,
+        rounding=rounding,
+        seed=seed,
+        transform=transform,
         backend=backend,
         target=target,
-        **tile,
+        **parts,
     )
-    return Quantized(*made)
+    return work.result()
 
 
 def hadamard(
@@ -101,95 +76,56 @@ def hadamard(
     """``x[M, K]`` with each run of ``transform.size`` numbers of a row transformed, or its inverse, in the format of x.
 
     Computed in f32 in the order of ``Hadamard.apply`` and ``Hadamard.undo``, and rounded once. Raises ``DTypeError``
-    D020 for a transform of another axis or one that does not divide it, and what a call of a kernel raises.
+    D020 for a transform of another axis or one that does not divide it, D022 for one of more than 128, and what a call
+    of a kernel raises.
 
+    >>> import numpy as np
     >>> x = np.eye(16, dtype=np.float16)
     >>> signs = Hadamard(axis=1, size=16, seed=3)
     >>> bool((hadamard(hadamard(x, signs), signs, inverse=True) == x).all())
     True
     """
-    order = _order(x, transform)
-    run = LANES if order > LANES // 2 else LANES // 2
-    block = max(order, WARPS * LANES * run)
-    return _kernels().hadamard(
-        x, _signs(transform, x), HADAMARD=order, INVERSE=inverse, BLOCK=block, RUN=run, backend=backend, target=target
-    )
+    shape = _shape(x)
+    order = order_of(shape, transform)
+    tile = plain_tile(shape[-1] if shape else 1, order)
+    signs = where_it_lies(transform.signs, x)
+    return kernels().hadamard(x, signs, HADAMARD=order, INVERSE=inverse, backend=backend, target=target, **tile)
 
 
-@cache
-def _kernels() -> Module:
-    return load(Path(__file__).with_name("quantization.tvm"))
+def swiglu_quantize(x: Any, scheme: Scheme | DType | str, group: Any = ..., **choices: Any) -> Quantized:
+    """``silu(gate) · up`` quantised, where the first half of each row of ``x[M, 2 K]`` are gates and the other half
+    ups; ``silu(g) = g / (1 + exp(-g))``. Codes are ``[M, K]``.
+
+    Computed in f32, and not rounded to the format of ``x`` in between. ``choices`` are those of ``quantize``. Raises
+    ``DTypeError`` D022 for schemes with zero points, two levels or a scale of the tensor, and what ``quantize`` raises.
+
+    >>> import numpy as np
+    >>> swiglu_quantize(np.float32([[0, 10, 3, 2], [10, 0, -1, 5]]), "i8").codes.tolist()
+    [[0, 127], [-127, 0]]
+    """
+    shape = _shape(x)
+    half = (*shape[:-1], shape[-1] // 2) if shape else ()
+    return Work.of(x, half, scheme, group, **choices).fused("swiglu_quantize")
 
 
-def _tile(length: int, group: int | None, rows: int, order: int, stochastic: bool) -> dict[str, Any]:
-    """The compile-time parameters that say how many numbers a block works on; all are powers of two."""
-    run = LANES if order > LANES // 2 else LANES // 2
-    least = WARPS * LANES * run
-    whole = max(run, order, 1 << max(0, length - 1).bit_length())
-    own = whole if group is None else group
-    _check_block(rows, own)
-    block = max(own, order, whole if group is None else min(whole, max(run, least // rows)))
-    if stochastic:
-        block, tile_rows = max(block, least), 1
-    else:
-        tile_rows = max(rows, least // block)
-    warps = max(WARPS, tile_rows * block // (LANES * THREAD_NUMBERS))
-    return {"GROUP": own, "GROUP_ROWS": rows, "ROWS": tile_rows, "BLOCK": block, "WARPS": warps}
+def rms_norm_quantize(
+    x: Any, weight: Any, scheme: Scheme | DType | str, group: Any = ..., *, epsilon: float = 1e-6, **choices: Any
+) -> Quantized:
+    """``x · rsqrt(mean(x²) + epsilon) · weight`` of each row of ``x[M, K]`` quantised; ``weight[K]`` has the format of
+    ``x``.
+
+    Computed in f32, and not rounded to the format of ``x`` in between; the order of a sum is not specified, so that a
+    code next to the middle of two may differ between backends. ``choices`` are those of ``quantize``. Raises
+    ``DTypeError`` D022 for rows of more than 32768 numbers, for schemes with zero points, two levels or a scale of the
+    tensor, and what ``quantize`` raises.
+
+    >>> import numpy as np
+    >>> rms_norm_quantize(np.float32([[3, -4, 0, 0]]), np.float32([1, 1, 2, 2]), "i8").codes.tolist()
+    [[95, -127, 0, 0]]
+    """
+    work = Work.of(x, _shape(x), scheme, group, **choices)
+    return work.fused("rms_norm_quantize", weight, epsilon=epsilon)
 
 
-def _check_block(rows: int, group: int) -> None:
-    for extent in (rows, group):
-        if not isinstance(extent, int | np.integer) or extent < 1 or extent & (extent - 1):
-            raise DTypeError("D011", f"a block has powers of two of rows and columns, not {rows!r} x {group!r}")
-    if rows * group > LONGEST_ROW:
-        raise DTypeError("D011", f"a block has up to {LONGEST_ROW} numbers, not {rows} x {group}")
-
-
-def _check_formats(kind: DType, scale_kind: DType) -> None:
-    if not kind.signed and kind.kind != "uint":
-        raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
-    if scale_kind.kind != "float":
-        raise DTypeError("D013", f"scales are floats, not {scale_kind}", help="f16, bf16, f32, ue4m3, e8m0, …")
-    whole = scale_kind.specials != "scale" and scale_kind.mantissa + 1 >= kind.bits and scale_kind.max >= kind.max
-    if kind.kind == "uint" and not whole:
-        raise DTypeError(
-            "D013",
-            f"zero points of {kind} are integers up to {kind.max}, and {scale_kind} does not hold all of them",
-            help="f16, bf16 and f32 hold those of u1 to u8; signed formats need none",
-        )
-
-
-def _order(x: Any, transform: Hadamard | None) -> int:
-    """The order of the Hadamard matrix; that of order 1 changes nothing."""
-    if transform is None:
-        return 1
-    shape = tuple(getattr(x, "shape", ()))
-    if transform.axis != 1 or transform.size > 128:
-        raise DTypeError(
-            "D020",
-            f"rows are transformed along axis 1 in runs of up to 128, not along {transform.axis} in {transform.size}",
-        )
-    transform.check(shape)
-    return transform.size
-
-
-def _signs(transform: Hadamard | None, x: Any) -> Any:
-    """The signs of a run, where x lies."""
-    if not lies_on_gpu(x):
-        return _host_signs(transform)
-    import cupy
-
-    return _device_signs(transform, int(cupy.cuda.runtime.getDevice()))
-
-
-@cache
-def _host_signs(transform: Hadamard | None) -> Any:
-    return np.ones(1, np.float32) if transform is None else transform.signs
-
-
-@cache
-def _device_signs(transform: Hadamard | None, device: int) -> Any:
-    """On one GPU; copied there once."""
-    import cupy
-
-    return cupy.asarray(_host_signs(transform))
+def _shape(x: Any) -> tuple[int, ...]:
+    return tuple(int(extent) for extent in getattr(x, "shape", ()))
