@@ -174,6 +174,8 @@ def mx(random: Random, kind: str, main: str = "a.weight_packed", config: bool = 
     numbers = codes.view(getattr(ml_dtypes, name[kind])).astype("f4")
     whole = form.bits == 8
     held = PackedArray.from_codes(codes, kind) if whole else dense_bytes(codes, form.bits)
+    if config:
+        held = held.reshape(3, -1, 3)[..., ::-1].reshape(3, -1)
     weights = numbers * np.repeat(np.ldexp(np.float32(1), each.astype("i4") - 127), 32, 1)
     facts = {"weight": {"dtype": f"fp6_{kind[2:]}"}} if config else {}
     return Sample("mx", {main: held, "a.weight_scale": each}, weights, codes, None, None, facts)
@@ -268,7 +270,8 @@ def _all() -> dict[str, Callable[[Random], Sample]]:
     add("mxfp4", mx, "f4e2m1")
     add("mxfp4-weight", mx, "f4e2m1", "a.weight")
     add("mxfp6", mx, "f6e2m3")
-    add("mxfp6-e3m2", mx, "f6e3m2", "a.weight", True)
+    for kind in ("f6e3m2", "f6e2m3"):
+        add(f"mxfp6-quark-{kind}", mx, kind, "a.weight", True)
     add("mxfp8", mx, "f8e4m3", "a.weight")
     add("gpt-oss", gpt_oss)
     for kind in ("nf4", "fp4"):

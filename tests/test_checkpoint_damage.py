@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ NVFP4 = {
     "a.weight_scale": PackedArray.from_codes(np.full((2, 1), 60), "f8e4m3"),
     "a.weight_global_scale": np.ones(1, "f4"),
 }
+MX = {"a.weight": np.zeros((2, 32), "u1"), "a.weight_scale": np.full((2, 2), 127, "u1")}
 EIGHT = {"a.weight": np.ones((4, 8), "i1"), "a.weight_scale": np.ones((4, 1), "f4")}
 # What a sound file has, what is changed (None takes a tensor away), and what the error says.
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -79,7 +81,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "groups of unknown length": (
         GPTQ,
         {"a.qzeros": np.zeros((3, 1), "i4"), "a.scales": np.ones((3, 8), "f2")},
-        r"H005.*'a.scales'.*32 rows in 3 groups(.|\n)*group_size",
+        r"H005.*'a.scales'.*32 rows in 3 groups(.|\n)*convert the folder",
     ),
     "shape of three": (
         PACKED,
@@ -146,6 +148,16 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         r"H005.*'a.weight_global_scale' at byte \d+.*0",
     ),
     "scales of 32": (NVFP4, {"a.weight_packed": np.zeros((2, 16), "u1")}, r"H005.*'a.weight_packed'.*\[2, 16\]"),
+    "no config for 6 bits": (
+        MX,
+        {"a.weight": np.zeros((2, 48), "u1")},
+        r"H005.*'a.weight' at byte \d+.*no format of 6",
+    ),
+    "scales of floats": (
+        MX,
+        {"a.weight_scale": np.ones((2, 2), "f4")},
+        r"H005.*'a.weight' at byte \d+: it is U8, not I8",
+    ),
     "no grid": (
         EIGHT,
         {"a.weight_scale": np.ones((3, 3), "f4")},
@@ -326,6 +338,34 @@ ALL = [*SAMPLES, *TYPES, "converted"]
 def test_damage_never_gives_another_exception(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     pytest.importorskip("gguf")
     survives(data, data.draw(st.sampled_from(ALL)), tmp_path_factory.getbasetemp())
+
+
+ANY = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-4, 300), st.floats(), st.text(max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["weights", "0"]), inner)),
+    max_leaves=6,
+)
+WEIGHTS = st.dictionaries(st.sampled_from(["num_bits", "group_size", "block_structure"]), ANY)
+CONFIG = st.one_of(
+    st.dictionaries(st.sampled_from(["config_groups", "group_size", "checkpoint_format", "weight_block_size"]), ANY),
+    WEIGHTS.map(lambda weights: {"config_groups": {"0": {"weights": weights}}}),
+    ANY,
+)
+
+
+@given(
+    st.sampled_from(["gptq-4-short", "pack-quantized-4-dense_words-words", "fp8-inverse", "mxfp6-quark-f6e3m2"]), CONFIG
+)
+@settings(max_examples=150, deadline=None)
+def test_no_configuration_gives_another_exception(
+    tmp_path_factory: pytest.TempPathFactory, name: str, config: Any
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "configured"
+    folder.mkdir(exist_ok=True)
+    (folder / "model.safetensors").write_bytes(sound_file(name, folder))
+    (folder / "config.json").write_text(json.dumps({"quantization_config": config}))
+    with suppress(CheckpointError), checkpoints.open(folder) as checkpoint:
+        checkpoint.tensor("a.weight")
 
 
 @pytest.mark.fuzz

@@ -26,7 +26,7 @@ def command(source: str, target: str) -> None:
 
     from tilevm import checkpoints
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with (
         checkpoints.open(source) as checkpoint,
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,

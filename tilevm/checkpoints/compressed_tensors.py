@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilevm.checkpoints.numbers import Grouping, even_groups
-from tilevm.checkpoints.parts import UNKNOWN_LENGTH, WORDS, Format, Parts
+from tilevm.checkpoints.parts import FOLDER, WORDS, Format, Parts
 from tilevm.checkpoints.words import along, words_of
 from tilevm.dtypes import dtype
 from tilevm.packed_array import PackedArray
@@ -37,7 +37,7 @@ def _pack_quantized(parts: Parts) -> QuantizedTensor:
     if width is None or packed.ndim != 2 or packed.shape[0] != rows or scales.shape[:1] != (rows,) or groups < 1:
         raise parts.wrong(
             f"{list(packed.shape)} words with scales {list(scales.shape)} are not codes {shape} of one width",
-            help="config.json has the width, num_bits: convert the folder, not one file",
+            help=FOLDER,
         )
     if groups > columns:
         raise parts.mismatch(".weight_packed", ".weight_scale", ".weight_shape")
@@ -77,7 +77,7 @@ def _groups(parts: Parts, columns: int, groups: int) -> Grouping:
         return parts.groups(".weight_g_idx", columns, groups)
     found = even_groups(columns, groups, _weights(parts.config).get("group_size"))
     if found is None:
-        raise parts.wrong(f"{columns} columns in {groups} groups of no known length", ".weight_scale", UNKNOWN_LENGTH)
+        raise parts.wrong(f"{columns} columns in {groups} groups of no known length", ".weight_scale", FOLDER)
     return found
 
 

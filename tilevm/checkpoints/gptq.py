@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilevm.checkpoints.numbers import Grouping, even_groups
-from tilevm.checkpoints.parts import UNKNOWN_LENGTH, Format, Parts
+from tilevm.checkpoints.parts import FOLDER, Format, Parts
 from tilevm.checkpoints.words import along, down
 from tilevm.quantization import QuantizedTensor
 
@@ -60,7 +60,7 @@ def _groups(parts: Parts, rows: int, groups: int) -> Grouping:
         return parts.groups(".g_idx", rows, groups)
     found = even_groups(rows, groups, parts.config.get("group_size"))
     if found is None:
-        raise parts.wrong(f"{rows} rows in {groups} groups of no known length", ".scales", UNKNOWN_LENGTH)
+        raise parts.wrong(f"{rows} rows in {groups} groups of no known length", ".scales", FOLDER)
     return found
 
 

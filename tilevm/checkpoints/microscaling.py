@@ -2,16 +2,18 @@
 
 NVFP4 has an e4m3 scale for 16 and one float for the tensor: compressed-tensors divides by it, ModelOpt multiplies.
 MX formats have an e8m0 scale for 32. Codes are dense, the first in the low bits, four of 6 bits in three bytes: files
-have them as a ``PackedArray`` has, and nothing is unpacked.
+have them as a ``PackedArray`` has, and nothing is unpacked. Quark, which names the packed weights ``weight``, turns the
+three bytes round.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from tilevm.checkpoints.parts import Format, Parts
+from tilevm.checkpoints.parts import FOLDER, Format, Parts
 from tilevm.dtypes import dtype
-from tilevm.errors import CheckpointError
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 
@@ -33,19 +35,28 @@ def _mx(parts: Parts) -> QuantizedTensor:
     packed, scales = parts.info(parts.format.main), parts.info(parts.format.needed[0])
     if packed.dtype != "U8":
         kind = "f8e5m2" if packed.dtype == "F8_E5M2" else "f8e4m3"
-    elif packed.shape[-1:] == tuple(24 * each for each in scales.shape[-1:]):
-        kind = _six_bits(parts)
-    else:
+    elif packed.shape[-1:] != tuple(24 * each for each in scales.shape[-1:]):
         kind = "f4e2m1"
+    elif parts.format.main == ".weight_packed":
+        kind = "f6e2m3"  # the only one that compressed-tensors writes
+    else:
+        return _turned(_blocks(parts, _six_bits(parts), 32, _SCALES))
     return _blocks(parts, kind, 32, _SCALES)
 
 
 def _six_bits(parts: Parts) -> str:
-    """Which MXFP6: compressed-tensors writes e2m3; a configuration that names the other split is believed."""
+    """Which of the two formats of 6 bits the configuration of Quark names."""
     text = str(dict(parts.config))
-    if "e3m2" in text and "e2m3" in text:
-        raise CheckpointError("H007", f"tensor {parts.name!r}: the configuration names both e3m2 and e2m3")
-    return "f6e3m2" if "e3m2" in text else "f6e2m3"
+    named = [each for each in ("e3m2", "e2m3") if f"fp6_{each}" in text]
+    if len(named) != 1:
+        raise parts.wrong(f"the configuration names {' and '.join(named) or 'no'} format of 6 bits", help=FOLDER)
+    return f"f6{named[0]}"
+
+
+def _turned(tensor: QuantizedTensor) -> QuantizedTensor:
+    """Codes whose bytes stand the other way round in threes."""
+    data = np.ascontiguousarray(tensor.codes.data.reshape(-1, 3)[:, ::-1]).reshape(-1)
+    return replace(tensor, codes=PackedArray(data, tensor.dtype, tensor.shape))
 
 
 def _blocks(parts: Parts, kind: str, group: int, types: tuple[str, ...], whole: float | None = None) -> QuantizedTensor:

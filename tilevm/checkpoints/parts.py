@@ -17,11 +17,11 @@ from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 from tilevm.safetensors import SafeTensors, TensorInfo
 
-__all__ = ["FLOATS", "UNKNOWN_LENGTH", "WORDS", "Format", "Parts"]
+__all__ = ["FLOATS", "FOLDER", "WORDS", "Format", "Parts"]
 
 FLOATS = ("F16", "BF16", "F32")
 WORDS = ("I32", "U32")
-UNKNOWN_LENGTH = "the configuration has it, group_size: convert the folder, not one file"
+FOLDER = "config.json says it: convert the folder, not one file"
 
 
 @dataclass(frozen=True)
