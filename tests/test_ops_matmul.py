@@ -21,12 +21,21 @@ from numpy.typing import NDArray
 
 import tilevm
 from tilevm.dtypes import DType, codebook, dtype
-from tilevm.errors import ArgumentError, UsageError
-from tilevm.ops import PackedWeight, hadamard, matmul, pack_weight
+from tilevm.errors import ArgumentError, DTypeError, UsageError
+from tilevm.ops import PackedWeight, hadamard, matmul, pack_weight, quantize
 from tilevm.ops.matmul import tiles_for
 from tilevm.ops.weights import kernels
 from tilevm.packed_array import PackedArray
-from tilevm.quantization import Hadamard, QuantizedTensor
+from tilevm.quantization import (
+    ColumnSplit,
+    Hadamard,
+    LowRank,
+    OutlierSplit,
+    QuantizedTensor,
+    correct_low_rank,
+    split_columns,
+    split_outliers,
+)
 from tilevm.runtime.nvrtc import nvrtc_version
 
 INTEGERS = [f"{kind}{bits}" for kind in "ui" for bits in range(1, 9)]
@@ -348,6 +357,87 @@ def test_what_the_product_does_not_take_is_refused() -> None:
         matmul(x.astype(np.int8), pack_weight(q, "i8"))
     with pytest.raises(ArgumentError, match="A007"):
         matmul(x[:, :32].copy(), pack_weight(q))
+
+
+def beside(kind: str) -> OutlierSplit | LowRank | ColumnSplit:
+    """Weights with something beside their codes, along K = 96, N = 72."""
+    w = np.random.default_rng(4).standard_normal((96, 72)).astype(np.float32)
+    w[:, 5] *= 20
+    w[7] *= 30
+    if kind == "rows":
+        return split_outliers(w, "i4", rows=3, group=32)
+    if kind == "zero rows":
+        return split_outliers(w, "u4", rows=17, group=96)
+    if kind == "turned rows":
+        return split_outliers(w.T, "i4", rows=2, axis=1, group=32)
+    if kind == "rank":
+        return correct_low_rank(w, tilevm.quantize(w, "i3", group=96), 5)
+    if kind == "turned rank":
+        return correct_low_rank(w.T, tilevm.quantize(w.T, "i3", axis=1, group=32), 5)
+    return split_columns(w, "i4", "f8e4m3" if kind == "floats" else "i8", columns=[5, 64, 71], group=32)
+
+
+BESIDE = ["rows", "zero rows", "turned rows", "rank", "turned rank", "columns", "floats"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "backend"),
+    [
+        *((kind, name, "interpreter") for kind in BESIDE for name in ROUNDOFF),
+        *(pytest.param(kind, "f16", "simulator", marks=needs_compiler) for kind in ("zero rows", "rank", "columns")),
+    ],
+)
+def test_what_is_kept_beside_the_codes_is_added(kind: str, name: str, backend: str) -> None:
+    weight = beside(kind)
+    x, exact = activations(9, 96, name)
+    found = np.asarray(matmul(x, pack_weight(weight, name), backend=backend), np.float64)
+    w = weight.dequantize().astype(np.float64)
+    w = w.T if "turned" in kind else w
+    y = exact @ w
+    # Four roundings more: of the wide rows or the factors, and of what meets them.
+    reach = np.abs(w)
+    if isinstance(weight, LowRank):
+        correction = np.abs(np.asarray(weight.left, np.float64)) @ np.abs(np.asarray(weight.right, np.float64))
+        reach = reach + (correction.T if "turned" in kind else correction)
+    allowed = bound(exact, w, y, name, sums=False) + 4 * ROUNDOFF[name] * (np.abs(exact) @ reach)
+    assert (np.abs(found - y) <= allowed).all()
+    alone = weight.first if isinstance(weight, ColumnSplit) else weight.rest if hasattr(weight, "rest") else None
+    if alone is not None and alone.shape == weight.shape:
+        without = alone.dequantize().astype(np.float64)
+        assert (np.abs(exact @ (without.T if "turned" in kind else without) - y) > allowed).any()
+
+
+def test_columns_that_cannot_be_split_are_refused() -> None:
+    w = np.ones((64, 8), np.float32)
+    for columns in (0, 8, [], [8], [1, 1], [-1], np.arange(8), [0.5]):
+        with pytest.raises(DTypeError, match="D021"):
+            split_columns(w, "i4", "i8", columns, group=64)
+    with pytest.raises(DTypeError, match="D017"):
+        split_columns(np.ones((2, 64, 8), np.float32), "i4", "i8", 1)
+    split = split_columns(w, "i4", "i8", 3, group=64)
+    assert (split.shape, split.bits_per_weight) == ((64, 8), 8 * split.nbytes / 512)
+    with pytest.raises(DTypeError, match="D017"):
+        replace(split, order=np.zeros(8, np.int64))
+    with pytest.raises(ArgumentError, match="A025"):
+        pack_weight(split, "i8")
+    with pytest.raises(ArgumentError, match="A025"):
+        pack_weight(split_columns(w, "u4", "u8", 3, group=64))
+
+
+@pytest.mark.parametrize("kind", ["rows", "rank"])
+def test_activations_of_8_bits_meet_wide_rows_in_16(kind: str) -> None:
+    weight = beside(kind)
+    wide, _ = activations(9, 96, "f16")
+    narrow = quantize(wide, "i8")
+    scale = np.ascontiguousarray(narrow.scales[:, 0])
+    packed = pack_weight(weight, "i8")
+    found = np.asarray(matmul(narrow.codes, packed, x_scale=scale, wide_x=wide), np.float64)
+    codes = weight.rest.dequantize() if isinstance(weight, OutlierSplit) else weight.quantized.dequantize()
+    added = weight.dequantize().astype(np.float64) - codes
+    y = (narrow.codes * scale[:, None].astype(np.float64)) @ codes + wide.astype(np.float64) @ added
+    assert np.linalg.norm(found - y) < 2e-3 * np.linalg.norm(y)
+    with pytest.raises(ArgumentError, match="A026"):
+        matmul(narrow.codes, packed, x_scale=scale)
 
 
 def has_nvrtc() -> bool:

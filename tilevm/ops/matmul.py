@@ -13,7 +13,8 @@ from typing import Any
 
 from tilevm.errors import ArgumentError
 from tilevm.ops.quantization import hadamard
-from tilevm.ops.weights import PackedWeight
+from tilevm.ops.weights import PackedWeight, kernels
+from tilevm.packed_array import PackedArray
 
 __all__ = ["matmul", "tiles_for"]
 
@@ -23,6 +24,7 @@ def matmul(
     weight: PackedWeight,
     *,
     x_scale: Any = None,
+    wide_x: Any = None,
     y: Any = None,
     backend: str | None = None,
     target: str | None = None,
@@ -31,15 +33,17 @@ def matmul(
     """The product of activations ``x[M, K]`` with a packed weight ``[K, N]``: ``[M, N]`` in the format of ``x``.
 
     For activations of 8 bits, ``x_scale`` is ``f32[M]``, one scale for each row, and the result is ``f16``, or the
-    format of ``settings["B"]``. ``y`` is written where it is given. ``settings`` are compile-time parameters of the
-    kernel, such as ``WN=2``; what is not given is chosen by the number of rows. ``backend`` and ``target`` are those of
-    any call.
+    format of ``settings["B"]``; a weight with wide rows or a correction also takes ``wide_x``, the activations as they
+    were before they were quantised, in ``f16``. ``y`` is written where it is given. ``settings`` are compile-time
+    parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number of rows. ``backend`` and
+    ``target`` are those of any call.
 
     Where the rows of the weight are permuted (GPTQ's act-order), those of ``x`` are taken in their order; where they
     went through a Hadamard transform, ``x`` goes through the same one first. Activations of 8 bits were quantised after
     both: ``tilevm.ops.quantize(x[:, weight.permutation], "i8", transform=…)``.
 
-    Raises ``ArgumentError`` A026 for a scale that is missing or not needed, and what a call of a kernel raises.
+    Raises ``ArgumentError`` A026 for a scale, or a wide input, that is missing or not needed, and what a call of a
+    kernel raises.
 
     >>> import numpy as np
     >>> import tilevm
@@ -58,15 +62,53 @@ def matmul(
             argument="x_scale",
             help="x_scale=… is f32[M], as tilevm.ops.quantize gives it" if narrow else "leave out x_scale",
         )
+    arguments: dict[str, Any] = {**weight.arrays, "tensor_scale": weight.tensor_scale}
+    if "wide" in weight.arrays:
+        arguments["more"] = _more(_wide_input(x, wide_x, narrow), weight, backend, target)
     if weight.permutation is not None:
-        x = x[:, weight.permutation]
+        x = _columns(x, weight.permutation)
     if weight.transform is not None and not narrow:
         x = hadamard(x, replace(weight.transform, axis=1), backend=backend, target=target)
-    arguments = {"x": x, **weight.arrays, "tensor_scale": weight.tensor_scale}
-    arguments |= {} if x_scale is None else {"x_scale": x_scale}
-    arguments |= {} if y is None else {"y": y}
-    chosen = weight.settings | tiles_for(x.shape[0], weight.shape[1]) | settings
-    return weight.definition(**arguments, **chosen, backend=backend, target=target)
+    arguments |= {"x": x} | ({} if x_scale is None else {"x_scale": x_scale})
+    chosen = weight.settings | tiles_for(x.shape[0], weight.shape[1])
+    if weight.columns is None:
+        arguments |= {} if y is None else {"y": y}
+        return weight.definition(backend=backend, target=target, **arguments, **(chosen | settings))
+    # Each block has columns of one format.
+    found = weight.definition(backend=backend, target=target, **arguments, **(chosen | settings | {"WN": 1}))
+    found = _columns(found, weight.columns)
+    if y is None:
+        return found
+    y[...] = found
+    return y
+
+
+def _columns(array: Any, columns: Any) -> Any:
+    """Columns of an array in another order."""
+    if isinstance(array, PackedArray):
+        return PackedArray.from_codes(array.codes()[:, columns], array.dtype)
+    return array[:, columns]
+
+
+def _wide_input(x: Any, wide_x: Any, narrow: bool) -> Any:
+    """The activations that meet rows which are kept wide."""
+    if narrow != (wide_x is not None):
+        raise ArgumentError(
+            "A026",
+            "this weight has rows that are kept wide, or a correction: they meet activations of 16 bits"
+            if narrow
+            else "activations of 16 bits meet all of a weight",
+            argument="wide_x",
+            help="wide_x=… are the activations before they were quantised" if narrow else "leave out wide_x",
+        )
+    return wide_x if narrow else x
+
+
+def _more(x: Any, weight: PackedWeight, backend: str | None, target: str | None) -> Any:
+    """What of the input meets the rows that are added."""
+    if weight.left is None:
+        return _columns(x, weight.rows)
+    return kernels().dense(x, weight.left, backend=backend, target=target)
 
 
 def tiles_for(rows: int, columns: int) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tilevm.quantization.cache import quantize_keys, quantize_values
 from tilevm.quantization.calibration import Absmax, Mean, Percentile, Search
+from tilevm.quantization.columns import ColumnSplit, split_columns
 from tilevm.quantization.corrections import LowRank, OutlierSplit, correct_low_rank, split_outliers
 from tilevm.quantization.hadamard import Hadamard
 from tilevm.quantization.quantizer import quantize
@@ -18,6 +19,7 @@ from tilevm.quantization.tensor import QuantizedTensor
 __all__ = [
     "SCHEMES",
     "Absmax",
+    "ColumnSplit",
     "Hadamard",
     "LowRank",
     "Mean",
@@ -31,5 +33,6 @@ __all__ = [
     "quantize_keys",
     "quantize_values",
     "scheme",
+    "split_columns",
     "split_outliers",
 ]
