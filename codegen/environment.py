@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tilevm.codegen.expressions import expression
 from tilevm.codegen.indexing import closed_form
 from tilevm.codegen.literals import literal
-from tilevm.codegen.numbers import codebook_words, first_words, held_parts, largest_zero, pairwise
+from tilevm.codegen.numbers import codebook_words, first_words, held_parts, largest_zero, narrowing, pairwise
 from tilevm.codegen.slots import block_slots
 from tilevm.synthesis.cast import tile_parts
 from tilevm.synthesis.steps import Given, Zero
@@ -53,5 +53,5 @@ def environment() -> Environment:
     made.tests.update(pairwise=pairwise, given=lambda term: isinstance(term, Given))
     made.tests["tile"] = lambda kind: isinstance(kind, TileType)
     made.tests["zero_point"] = lambda term: isinstance(term, Zero)
-    made.globals.update(cast_parts=tile_parts, held_parts=held_parts, largest_zero=largest_zero)
+    made.globals.update(cast_parts=tile_parts, held_parts=held_parts, largest_zero=largest_zero, narrowing=narrowing)
     return made

@@ -24,7 +24,10 @@ DEVICE_PARTS = (
 )
 """The device's own files, each of which may use those before it."""
 
-SHARED_PARTS = ("common.cuh", "exchange.cuh", "elements.cuh", "atomics.cuh", "bits.cuh", "numbers.cuh", "narrow.cuh")
+SHARED_PARTS = (
+    *("common.cuh", "exchange.cuh", "elements.cuh", "atomics.cuh", "bits.cuh"),
+    *("numbers.cuh", "conversions.cuh", "rounding.cuh", "narrow.cuh"),
+)
 """The files of both sides, in order; ``host.h`` includes the same after its own."""
 
 

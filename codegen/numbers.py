@@ -20,9 +20,13 @@ from tilevm.codec_exact import first_numbers
 from tilevm.codegen.emission import Held
 from tilevm.dtypes import BF16, F16, F32, DType
 from tilevm.synthesis.cast import Part, tile_parts
+from tilevm.synthesis.conversions import HARDWARE
 from tilevm.values import Literal, Operand
 
-__all__ = ["CodebookWords", "codebook_words", "first_words", "held_parts", "largest_zero", "pairwise"]
+__all__ = ["CodebookWords", "codebook_words", "first_words", "held_parts", "largest_zero", "narrowing", "pairwise"]
+
+ROUNDED_TO_INTEGERS = ("nearest_even", "toward_zero", "up", "down")
+"""Roundings with which the hardware makes integers of floats."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,23 @@ def largest_zero(zero: Operand | None) -> int:
         return abs(int(zero.value)) if float(zero.value).is_integer() else 0
     kind = zero.dtype
     return {"uint": (1 << kind.bits) - 1, "int": 1 << kind.bits - 1}.get(kind.kind, 0)
+
+
+def narrowing(source: DType, target: DType, rounding: str, saturate: bool, arch: Arch) -> str:
+    """What of the library narrows a tile two numbers at once: ``integers``, ``floats``, or nothing, which is empty.
+
+    >>> from tilevm.arch import arch
+    >>> from tilevm.dtypes import dtype
+    >>> [narrowing(F32, dtype("f8e4m3"), "nearest_even", True, arch(name)) for name in ("sm_80", "sm_89")]
+    ['', 'floats']
+    """
+    if source not in (F16, BF16, F32) or not saturate:
+        return ""
+    if target.kind in ("int", "uint") and target.bits in (2, 4, 8) and rounding in ROUNDED_TO_INTEGERS:
+        return "integers"
+    feature = HARDWARE[target.name][0] if target.kind == "float" and target.name in HARDWARE else None
+    converted = feature is not None and target.specials != "scale" and arch.has(feature)
+    return "floats" if converted and rounding == "nearest_even" else ""
 
 
 def _words32(numbers: NDArray[np.floating]) -> tuple[int, ...]:

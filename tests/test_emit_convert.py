@@ -69,6 +69,34 @@ def test_casts_of_tiles(target: str) -> None:
     both(kernel(casts(target, sources)), arguments, {"y": (target, (len(sources), 4, 96))}, target=arch)
 
 
+NARROWED = """
+kernel narrowed(x: {source}[32, 23], out y: {target}[32, 23]):
+    grid 1
+    warps 1
+    a = load(x[0 :+ 32, 0 :+ 23]) @ spatial(32, 1) * local(1, 23)
+    store(y[0 :+ 32, 0 :+ 23], cast(a, {target}{more}))
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("source", "target", "more"),
+    [
+        *[("f32", "f8e4m3", ""), ("bf16", "f6e3m2", ""), ("f16", "f4e2m1", ""), ("f32", "u2", ", rounding=up")],
+        *[("f16", "i8", ""), ("f32", "i4", ", rounding=toward_zero"), ("bf16", "u8", ", rounding=down")],
+    ],
+)
+def test_tiles_are_narrowed_two_numbers_at_once(source: str, target: str, more: str) -> None:
+    made = kernel(NARROWED.format(source=source, target=target, more=more))
+    each, count = dtype(source), 32 * 23
+    values = RANDOM.standard_normal(count) * np.exp2(RANDOM.integers(-6, 10, count))
+    values[:60] = np.resize(np.arange(-30, 30) / 4, 60)
+    values[60:64] = [np.inf, -np.inf, 1e4, -1e4]
+    x = PackedArray.from_codes(each.encode(values).reshape(32, 23), each)
+    both(made, {"x": x}, {"y": (target, (32, 23))}, target="sm_120a")
+    assert "tv::narrow_to_" in made.compile("sm_120a").cuda
+
+
 STOCHASTIC = """
 kernel stochastic(x: f32[256], seed: i32, s: f32, out y: f4e2m1[256], out z: i4[256], out w: nf4[256], out v: f16[32]):
     grid 1

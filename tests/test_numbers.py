@@ -57,6 +57,30 @@ def test_every_f16_number_is_encoded_in_every_narrow_format() -> None:
         compare(module, number, cast, codes, np.zeros(len(codes), np.uint32))
 
 
+def test_every_f16_number_under_every_rounding() -> None:
+    formats = [dtype(name) for name in ("f8e4m3", "f4e2m1", "i4")]
+    casts: list[Cast] = [
+        (F16, each, rounding, (i + j) % 2 == 0)
+        for i, each in enumerate(formats)
+        for j, rounding in enumerate(ROUNDINGS)
+        if rounding != "nearest_even"
+    ]
+    module, codes = compiled(casts, optimisation="-O1"), np.arange(1 << 16)
+    for number, cast in enumerate(casts):
+        compare(module, number, cast, codes, bits(len(codes)))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("saturate", [False, True])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_every_narrow_format_under_every_rounding(rounding: str, saturate: bool) -> None:
+    casts: list[Cast] = [(source, each, rounding, saturate) for each in NARROW for source in (F16, F32)]
+    module = compiled(casts)
+    for number, cast in enumerate(casts):
+        codes = patterns(cast[0])
+        compare(module, number, cast, codes, bits(len(codes)))
+
+
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_every_rounding_saturated_or_not(rounding: str) -> None:
     casts: list[Cast] = [

@@ -184,7 +184,7 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     #line 139 "tilevm/ops/quantization.tvm"
     TV_LINE(139);
     tv::u32 q[8] = {};
-    TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tv::put<8>(q, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Integer<8, true>, tv::Round::NEAREST_EVEN, true>(y_3[i_]));
+    tv::narrow_to_integers<tv::Integer<8, true>, tv::NEAREST_EVEN, 32>(q, [&](int i_) { return tv::decode_f32<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>>(y_3[i_]); });
     // 163: store(codes[m :+ ROWS, k :+ BLOCK], q)
     #line 163 "tilevm/ops/quantization.tvm"
     TV_LINE(163);

@@ -24,4 +24,6 @@
 #include "atomics.cuh"
 #include "bits.cuh"
 #include "numbers.cuh"
+#include "conversions.cuh"
+#include "rounding.cuh"
 #include "narrow.cuh"

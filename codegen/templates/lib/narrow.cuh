@@ -1,77 +1,7 @@
-// Two numbers at once, of formats that the hardware converts or compares so. Rules: PTX ISA, "cvt", "set", "min", "max".
+// Tiles are narrowed: two numbers at once where one instruction rounds, cuts or packs two. `number(i)` gives number i of a
+// tile as f32, for an i that is constant once loops are unrolled.
 
 namespace tv {
-
-// All ones in the halves of a word in which the magnitude of the first f16 is at least the second, or one of them is NaN;
-// the lesser and the greater of two numbers, of which one may be NaN.
-#ifdef __CUDA_ARCH__
-TV_DEVICE u32 reaches_f16x2(u32 a, u32 b) {
-    u32 r;
-    asm("{ .reg .b32 t; abs.f16x2 t, %1; set.geu.u32.f16x2 %0, t, %2; }" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-}
-#if __CUDA_ARCH__ >= 800
-TV_DEVICE u32 min_f16x2(u32 a, u32 b) {
-    u32 r;
-    asm("min.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-}
-TV_DEVICE u32 max_bf16x2(u32 a, u32 b) {
-    u32 r;
-    asm("max.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-}
-#endif
-#else
-TV_DEVICE u32 reaches_f16x2(u32 a, u32 b) {
-    const bool low = !(f16_to_f32(a & 0x7FFF) < f16_to_f32(b & 0xFFFF)), high = !(f16_to_f32(a >> 16 & 0x7FFF) < f16_to_f32(b >> 16));
-    return (low ? 0xFFFFu : 0) | (high ? 0xFFFF0000u : 0);
-}
-TV_DEVICE u32 min_f16x2(u32 a, u32 b) {
-    return f32_to_f16x2(min(f16_to_f32(a & 0xFFFF), f16_to_f32(b & 0xFFFF)), min(f16_to_f32(a >> 16), f16_to_f32(b >> 16)));
-}
-TV_DEVICE u32 max_bf16x2(u32 a, u32 b) {
-    return f32_to_bf16x2(max(bf16_to_f32(a & 0xFFFF), bf16_to_f32(b & 0xFFFF)), max(bf16_to_f32(a >> 16), bf16_to_f32(b >> 16)));
-}
-#endif
-
-// Two narrow floats at the foot of a word, in a byte each (of f4e2m1 in half a byte), as f16; of e8m0 as bf16.
-#ifdef __CUDA_ARCH__
-#define TV_PAIR_OF(name, types, ...)                                                         \
-    TV_DEVICE u32 cvt_##name(u32 codes) {                                                    \
-        u32 r;                                                                               \
-        asm("cvt.rn." types " %0, %1;" : "=r"(r) : "h"(u16(codes)));                         \
-        return r;                                                                            \
-    }
-#if __CUDA_ARCH__ >= 890
-TV_PAIR_OF(f8e4m3, "f16x2.e4m3x2")
-TV_PAIR_OF(f8e5m2, "f16x2.e5m2x2")
-#endif
-#if __CUDA_ARCH__ >= 1000
-TV_PAIR_OF(f6e2m3, "f16x2.e2m3x2")
-TV_PAIR_OF(f6e3m2, "f16x2.e3m2x2")
-TV_PAIR_OF(e8m0, "bf16x2.ue8m0x2")
-TV_DEVICE u32 cvt_f4e2m1(u32 codes) {
-    u32 r;
-    asm("{ .reg .b8 low, high; mov.b16 {low, high}, %1; cvt.rn.f16x2.e2m1x2 %0, low; }" : "=r"(r) : "h"(u16(codes)));
-    return r;
-}
-#endif
-#else
-#define TV_PAIR_OF(name, width, encode, ...)                                                                           \
-    TV_DEVICE u32 cvt_##name(u32 codes) {                                                                              \
-        using F = __VA_ARGS__;                                                                                         \
-        constexpr u32 MASK = (1u << width) - 1;                                                                        \
-        return encode(decode_float<F>(codes & MASK), decode_float<F>(codes >> width & MASK));                          \
-    }
-TV_PAIR_OF(f8e4m3, 8, f32_to_f16x2, Float<8, 4, 3, 7, true, Specials::FN>)
-TV_PAIR_OF(f8e5m2, 8, f32_to_f16x2, Float<8, 5, 2, 15, true, Specials::IEEE>)
-TV_PAIR_OF(f6e2m3, 8, f32_to_f16x2, Float<6, 2, 3, 1, true, Specials::FINITE>)
-TV_PAIR_OF(f6e3m2, 8, f32_to_f16x2, Float<6, 3, 2, 3, true, Specials::FINITE>)
-TV_PAIR_OF(f4e2m1, 4, f32_to_f16x2, Float<4, 2, 1, 1, true, Specials::FINITE>)
-TV_PAIR_OF(e8m0, 8, f32_to_bf16x2, Float<8, 8, 0, 127, false, Specials::SCALE>)
-#endif
-#undef TV_PAIR_OF
 
 // Every element of a tile of f32 numbers as one of T, f16 or bf16: one instruction rounds two into the halves of a word.
 template <class T, s32 SLOTS>
@@ -80,6 +10,61 @@ TV_DEVICE void cast_pairs(u32* z, const float* x) {
         const float low = x[2 * i], high = 2 * i + 1 < SLOTS ? x[2 * i + 1] : 0.0f;
         z[i] = IS_F16<T> ? f32_to_f16x2(low, high) : f32_to_bf16x2(low, high);
     }
+}
+
+// Two integers, cut to the range of T, below others, which move up. PTX ISA, "cvt.pack".
+template <class T>
+TV_DEVICE u32 pack_two(s32 low, s32 high, u32 others) {
+    static_assert(T::BITS == 2 || T::BITS == 4 || T::BITS == 8);
+#ifdef __CUDA_ARCH__
+#define TV_PACK(type) asm("cvt.pack.sat." type ".s32.b32 %0, %1, %2, %3;" : "=r"(r) : "r"(high), "r"(low), "r"(others))
+    u32 r;
+    if constexpr (T::BITS == 8 && T::SIGNED) TV_PACK("s8");
+    else if constexpr (T::BITS == 8) TV_PACK("u8");
+    else if constexpr (T::BITS == 4 && T::SIGNED) TV_PACK("s4");
+    else if constexpr (T::BITS == 4) TV_PACK("u4");
+    else if constexpr (T::SIGNED) TV_PACK("s2");
+    else TV_PACK("u2");
+    return r;
+#undef TV_PACK
+#else
+    constexpr s32 MOST = (1 << (T::BITS - T::SIGNED)) - 1, LEAST = T::SIGNED ? -MOST - 1 : 0;
+    const u32 a = low_bits<T::BITS>(u32(max(min(low, MOST), LEAST))), b = low_bits<T::BITS>(u32(max(min(high, MOST), LEAST)));
+    return others << 2 * T::BITS | b << T::BITS | a;
+#endif
+}
+
+// A tile of integers of 2, 4 or 8 bits, saturated.
+template <class T, Rounding ROUNDING, s32 SLOTS, class Number>
+TV_DEVICE void narrow_to_integers(u32* z, Number number) {
+    constexpr s32 EACH = 32 / T::BITS;
+    TV_UNROLL for (s32 word = 0; word < (SLOTS + EACH - 1) / EACH; word++) {
+        u32 held = 0;
+        TV_UNROLL for (s32 i = EACH - 2; i >= 0; i -= 2) {
+            const s32 at = word * EACH + i;
+            const s32 low = at < SLOTS ? f32_to_s32<ROUNDING>(number(at)) : 0;
+            const s32 high = at + 1 < SLOTS ? f32_to_s32<ROUNDING>(number(at + 1)) : 0;
+            held = pack_two<T>(low, high, held);
+        }
+        z[word] = held;
+    }
+}
+
+// A tile of floats that the architecture converts two at once, nearest even and saturated.
+template <class T, s32 SLOTS, class Number>
+TV_DEVICE void narrow_to_floats(u32* z, Number number) {
+    constexpr u32 BITS = T::BITS;
+    TV_UNROLL for (s32 i = 0; i + 1 < SLOTS; i += 2) {
+        u32 two;
+        if constexpr (CONVERTED<T>) {
+            two = convert_pair<T>(number(i), number(i + 1));
+            if constexpr (BITS == 6) two = (two & 0x3F) | (two >> 2 & 0xFC0);
+        } else {
+            two = encode_by_a_sum<T, true>(number(i)) | encode_by_a_sum<T, true>(number(i + 1)) << BITS;
+        }
+        put<2 * BITS>(z, i / 2, two);
+    }
+    if constexpr (SLOTS % 2) put<BITS>(z, SLOTS - 1, cast<Float<32, 8, 23, 127, true, Specials::IEEE>, T, Round::NEAREST_EVEN, true>(number(SLOTS - 1)));
 }
 
 }  // namespace tv
