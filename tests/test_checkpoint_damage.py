@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoint_gguf import TYPES, gguf_file, random_blocks
 from checkpoint_samples import SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_checkpoints import TYPES, gguf_file, random_blocks
 
 from tilevm import checkpoints
 from tilevm.errors import CheckpointError, UsageError
