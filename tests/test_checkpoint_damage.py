@@ -334,7 +334,7 @@ ALL = [*SAMPLES, *TYPES, "converted"]
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_damage_never_gives_another_exception(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     pytest.importorskip("gguf")
     survives(data, data.draw(st.sampled_from(ALL)), tmp_path_factory.getbasetemp())
@@ -356,7 +356,7 @@ CONFIG = st.one_of(
 @given(
     st.sampled_from(["gptq-4-short", "pack-quantized-4-dense_words-words", "fp8-inverse", "mxfp6-quark-f6e3m2"]), CONFIG
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_configuration_gives_another_exception(
     tmp_path_factory: pytest.TempPathFactory, name: str, config: Any
 ) -> None:

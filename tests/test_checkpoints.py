@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from benchmarks.convert import GGUF, SAFETENSORS, make
 from tilevm import checkpoints
 from tilevm.checkpoints import slabs
+from tilevm.dtypes import dtype
 from tilevm.errors import CheckpointError
+from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 from tilevm.runtime.cli import cli
-from tilevm.safetensors import write
+from tilevm.safetensors import SafeTensors, write
 
 RANDOM = np.random.default_rng(5)
 
@@ -246,3 +248,29 @@ def test_slabs_of_any_size_give_the_same_tensor(name: str, codes: int, tmp_path:
     sample = SAMPLES[name](RANDOM)
     with checkpoints.open(sample.save(tmp_path / "in")) as checkpoint:
         check(checkpoint.tensor(sample.name), sample)
+
+
+def test_plain_tensors_of_every_type_survive_conversion_and_floats_keep_their_type(tmp_path: Path) -> None:
+    kinds = ("?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", "c8")
+    arrays = {kind: RANDOM.integers(0, 2, (3, 4)).astype(kind) for kind in kinds}
+    arrays |= {"scalar": np.array(7, "f4"), "empty": np.zeros((0, 4), "f2")}
+    floats = {
+        kind: PackedArray.from_codes(RANDOM.integers(0, 2 ** dtype(kind).bits, (3, 4)), kind)
+        for kind in ("bf16", "f8e4m3", "f8e5m2", "e8m0", "f6e2m3", "f4e2m1")
+    }
+    write(tmp_path / "a", arrays | floats)
+    with checkpoints.open(tmp_path / "a") as checkpoint:
+        checkpoints.convert(checkpoint, tmp_path / "out")
+    with checkpoints.open(tmp_path / "out") as checkpoint:
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(checkpoint.tensor(name), array, strict=True)
+        for name, packed in floats.items():
+            back: Any = checkpoint.tensor(name)
+            assert (back.dtype, back.shape) == (packed.dtype, packed.shape)
+            np.testing.assert_array_equal(back.data, packed.data)
+    with SafeTensors(tmp_path / "out") as file:
+        assert [file.info(f"{name}.plain").dtype for name in ("bf16", "f8e4m3", "f8e5m2")] == [
+            "BF16",
+            "F8_E4M3",
+            "F8_E5M2",
+        ]

@@ -1,8 +1,9 @@
 """Quantised tensors in files: a safetensors file whose metadata say how the parts of each tensor go together.
 
 Part ``codes`` of tensor ``w`` is the tensor ``w.codes`` of the file, and so on; those of scales that are quantised
-again are ``w.scales.codes`` and so on. Formats that NumPy lacks are bytes, and trits lie five in a byte. The metadata
-entry ``tilevm`` has format and shape of every part, and what is not an array. A plain tensor has one part, ``plain``.
+again are ``w.scales.codes`` and so on. Formats of less than 8 bits are bytes, and trits lie five in a byte. The
+metadata entry ``tilevm`` has format and shape of every part, and what is not an array. A plain tensor has one part,
+``plain``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ __all__ = ["Part", "announced", "chunks", "described", "entries", "load", "metad
 
 Part: TypeAlias = NDArray[Any] | PackedArray
 _ARRAYS = ("codes", "scales", "zeros", "offsets", "permutation", "codebooks")
+_FLOATS = {"bf16": "BF16", "f8e4m3": "F8_E4M3", "f8e5m2": "F8_E5M2"}
+"""Those that NumPy lacks and every library of safetensors has."""
 _TRITS = 20 << 13
 """Trits that are packed at a time, whole bytes of four and of five: unpacked each is a byte."""
 _NUMPY = {"f2": "F16", "f4": "F32", "f8": "F64", "b1": "BOOL", "c8": "C64"} | {
@@ -104,7 +107,8 @@ def metadata(facts: Mapping[str, Any]) -> dict[str, str]:
 def announced(part: Part) -> tuple[str, tuple[int, ...]]:
     """Type and shape in the header of the file."""
     if isinstance(part, PackedArray):
-        return "U8", (_stored_bytes(part.dtype, part.size),)
+        own = _FLOATS.get(part.dtype.name)
+        return (own, part.shape) if own else ("U8", (_stored_bytes(part.dtype, part.size),))
     return _NUMPY[np.dtype(part.dtype).str[1:]], part.shape
 
 
