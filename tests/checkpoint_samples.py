@@ -211,6 +211,13 @@ def bitsandbytes(random: Random, kind: str, shape: tuple[int, int], nested: bool
     return Sample(kind, tensors, weights, own.reshape(shape))
 
 
+def llm_int8(random: Random) -> Sample:
+    codes, largest = random.integers(-128, 128, (6, 40)).astype("i1"), scales(random, 6).astype("f4")
+    tensors = {"a.weight": codes, "a.SCB": largest, "a.weight_format": np.array(0, "u1")}
+    weights = codes * (largest.astype("f8") / 127).astype("f4")[:, None]
+    return Sample("llm-int8", tensors, weights, codes.view("u1"), largest[:, None])
+
+
 # HQQ
 
 
@@ -279,6 +286,7 @@ def _all() -> dict[str, Callable[[Random], Sample]]:
             for nested in (False, True):
                 label = f"{kind}-{shape[0]}x{shape[1]}{'-nested' if nested else ''}"
                 add(label, bitsandbytes, kind, shape, nested)
+    add("llm-int8", llm_int8)
     for bits in (8, 6, 5, 4, 3, 2, 1.58, 1):
         for axis in (0, 1):
             add(f"hqq-{bits}-axis-{axis}", hqq, bits, axis)

@@ -158,6 +158,11 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"a.weight_scale": np.ones((2, 2), "f4")},
         r"H005.*'a.weight' at byte \d+: it is U8, not I8",
     ),
+    "rows of a GPU": (
+        {"a.weight": np.ones((4, 8), "i1"), "a.SCB": np.ones(4, "f4")},
+        {"a.weight_format": np.array(1, "u1")},
+        r"H005.*'a.weight_format' at byte \d+",
+    ),
     "no grid": (
         EIGHT,
         {"a.weight_scale": np.ones((3, 3), "f4")},

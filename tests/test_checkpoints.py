@@ -181,12 +181,10 @@ def test_damaged_metadata_of_a_converted_file_are_refused(tmp_path: Path) -> Non
         checkpoint.tensor("w")
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("l.W_q", "H005"), ("l.weight_packed", "H005"), ("l.qweight", "H005"), ("l.SCB", "H007")]
-)
-def test_what_belongs_to_a_format_is_not_taken_for_a_plain_tensor(tmp_path: Path, name: str, code: str) -> None:
+@pytest.mark.parametrize("name", ["l.W_q", "l.weight_packed", "l.qweight", "l.SCB"])
+def test_what_belongs_to_a_format_is_not_taken_for_a_plain_tensor(tmp_path: Path, name: str) -> None:
     write(tmp_path / "a", {name: np.ones(4, "u1")})
-    with pytest.raises(CheckpointError, match=f"{code}.*{name}"):
+    with pytest.raises(CheckpointError, match=f"H005.*{name}"):
         checkpoints.open(tmp_path / "a")
 
 

@@ -18,7 +18,7 @@ __all__ = ["command"]
 def command(source: str, target: str) -> None:
     """Repack IN, a safetensors or GGUF file or a folder, as the safetensors file OUT, without loss.
 
-    Reads GPTQ, AWQ, compressed-tensors, NVFP4, MXFP4, MXFP6, MXFP8, gpt-oss, bitsandbytes NF4 and FP4, HQQ and GGUF.
+    Reads GPTQ, AWQ, compressed-tensors, NVFP4, MXFP4, MXFP6, MXFP8, gpt-oss, bitsandbytes, HQQ and GGUF.
     OUT appears whole or not at all, and takes the place of a file of that name. A table shows what was converted.
     """
     from rich.console import Console

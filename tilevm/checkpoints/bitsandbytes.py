@@ -1,7 +1,9 @@
-"""bitsandbytes NF4 and FP4: codes flat in row-major order, the high nibble first, one absmax for each block.
+"""bitsandbytes: NF4 and FP4, and rows of ``int8``.
 
+Codes of 4 bits are flat in row-major order, the high nibble first, one absmax for each block.
 ``quant_state`` is JSON in bytes. With double quantisation absmax itself is 8-bit codes of a table, scaled for each
-block of 256, plus one offset: ``absmax = table[code] · nested_absmax + nested_offset``.
+block of 256, plus one offset: ``absmax = table[code] · nested_absmax + nested_offset``. LLM.int8 has ``weight[N, K]``
+of ``int8`` and in ``SCB[N]`` the largest magnitude of each row, which 127 stands for.
 """
 
 from __future__ import annotations
@@ -106,13 +108,23 @@ def _absmax(parts: Parts, state: _State, count: int) -> NDArray[np.float32] | Qu
     return QuantizedTensor.grouped(PackedArray(absmax, form, (count,)), outer, state.nested_block, 0, offsets=offset)
 
 
-FORMATS = tuple(
-    Format(
-        kind,
-        ".weight",
-        (".weight.absmax", ".weight.quant_map", _STATE + kind),
-        _NESTED,
-        lambda parts: _read(parts, parts.format.name),
-    )
-    for kind in ("nf4", "fp4")
+def _rows(parts: Parts) -> QuantizedTensor:
+    weight, largest = parts.array(".weight", "I8"), parts.array(".SCB", "F32").reshape(-1)
+    if weight.ndim != 2 or 0 in weight.shape or largest.shape != weight.shape[:1]:
+        raise parts.mismatch(".weight", ".SCB")
+    if ".weight_format" in parts and parts.number(".weight_format", "U8", "I64"):
+        raise parts.wrong("its rows are in an order for a GPU, which is not read", ".weight_format")
+    codes = PackedArray(weight.reshape(-1).view(np.uint8), "i8", weight.shape)
+    return QuantizedTensor.grouped(codes, largest.reshape(-1, 1), weight.shape[1], 1, tensor_scale=1 / 127)
+
+
+def _four_bits(kind: str) -> Format:
+    needed = (".weight.absmax", ".weight.quant_map", _STATE + kind)
+    return Format(kind, ".weight", needed, _NESTED, lambda parts: _read(parts, kind))
+
+
+FORMATS = (
+    _four_bits("nf4"),
+    _four_bits("fp4"),
+    Format("llm-int8", ".weight", (".SCB",), (".weight_format",), _rows),
 )

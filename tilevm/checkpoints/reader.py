@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tilevm.checkpoints import bitsandbytes, compressed_tensors, gptq, hqq, microscaling
 from tilevm.checkpoints.gguf import Gguf
-from tilevm.checkpoints.parts import Parts
+from tilevm.checkpoints.parts import Format, Parts
 from tilevm.errors import CheckpointError, DTypeError
 from tilevm.files import file_errors
 from tilevm.packed_array import PackedArray
@@ -25,11 +25,16 @@ __all__ = ["Checkpoint", "Tensor", "open"]
 Tensor = QuantizedTensor | NDArray[Any] | PackedArray
 
 # In the order in which they are tried: what has more parts stands first.
-_FORMATS = (*gptq.FORMATS, *compressed_tensors.PACKED, *microscaling.FORMATS, *bitsandbytes.FORMATS, *hqq.FORMATS)
-_FORMATS = (*_FORMATS, *compressed_tensors.WHOLE)
-# How a tensor ends that no other format has, and what is wrong where it belongs to none that was recognised.
-_ALONE = {".qweight": "scales and zeros", ".weight_packed": "scales", ".W_q": "shape, nbits and axis"}
-_UNREAD = {".SCB": "8-bit weights of bitsandbytes"}
+_FORMATS: tuple[Format, ...] = (
+    *gptq.FORMATS,
+    *compressed_tensors.PACKED,
+    *microscaling.FORMATS,
+    *bitsandbytes.FORMATS,
+    *hqq.FORMATS,
+    *compressed_tensors.WHOLE,
+)
+# How a tensor ends that belongs to a format, and what it lacks where none was recognised.
+_ALONE = {".qweight": "scales and zeros", ".weight_packed": "scales", ".W_q": "shape, nbits and axis", ".SCB": "weight"}
 
 
 class Checkpoint:
@@ -146,9 +151,6 @@ class Checkpoint:
             if name.endswith(ending) and name not in used:
                 start = self._where[name].info(name).start
                 raise CheckpointError("H005", f"tensor {name!r} at byte {start} has no {lacking} beside it")
-        for ending, unread in _UNREAD.items():
-            if name.endswith(ending):
-                raise CheckpointError("H007", f"tensor {name!r} belongs to {unread}, which is not read")
 
     def close(self) -> None:
         """Lets go of the files."""
