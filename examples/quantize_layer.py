@@ -10,7 +10,6 @@ the weights as they were, computed in float64.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from importlib.metadata import PackageNotFoundError, files
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tilevm
+from tilevm.safetensors import SafeTensors
 
 FORMATS = (
     "f8e4m3 f8e5m2 i8 u8 f7e3m3 i7 f6e3m2 f6e2m3 i6 u6 f5e2m2 i5 u5 f4e2m1 nf4 i4 u4 f3e1m1 i3 u3 i2 u2 trit u1"
@@ -73,18 +73,8 @@ def layer_weights() -> tuple[NDArray[np.float32], str]:
     if not found:
         random = np.random.default_rng(0).standard_normal((INPUTS, OUTPUTS)).astype(np.float32)
         return 0.05 * random, "seeded random weights"
-    return np.ascontiguousarray(read_tensor(Path(str(found[0].locate())), TENSOR).T), "real weights of all-MiniLM-L6-v2"
-
-
-def read_tensor(path: Path, name: str) -> NDArray[np.float32]:
-    """One float32 tensor of a safetensors file: a length, a JSON header, then raw little-endian data."""
-    with path.open("rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-        entry = json.loads(file.read(header))[name]
-        assert entry["dtype"] == "F32", entry
-        first, last = entry["data_offsets"]
-        file.seek(8 + header + first)
-        return np.frombuffer(file.read(last - first), "<f4").reshape(entry["shape"])
+    with SafeTensors(str(found[0].locate())) as file:
+        return np.ascontiguousarray(file.array(TENSOR).T), "real weights of all-MiniLM-L6-v2"
 
 
 def relative_error(result: NDArray[np.generic], expected: NDArray[np.generic]) -> float:

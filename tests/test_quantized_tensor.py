@@ -135,6 +135,12 @@ def test_transformed_weights_serve_transformed_inputs() -> None:
     matrix = hadamard.matrix()
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(16), atol=1e-6)
     np.testing.assert_allclose(moved[:16], matrix @ w[:16], atol=1e-5)
+    cube = RANDOM.standard_normal((3, 32, 5)).astype(np.float32)
+    for size in (2, 16, 32):
+        inner = Hadamard(1, size, 3).apply(cube).transpose(0, 2, 1).reshape(3, 5, -1, size)
+        runs = cube.transpose(0, 2, 1).reshape(3, 5, -1, size) @ Hadamard(0, size, 3).matrix().T
+        np.testing.assert_allclose(inner, runs, atol=1e-5)
+    assert Hadamard(0, 16).apply(np.zeros((16, 0), np.float32)).shape == (16, 0)
     assert len({Hadamard(0, 16, seed).signs.tobytes() for seed in range(8)}) == 8
 
 

@@ -66,6 +66,15 @@ def tensors(draw: Any) -> Any:
     return (w * draw(st.sampled_from([0.02, 1, 4]))).astype(np.float32)
 
 
+def check_nearest(w: Any, q: QuantizedTensor, own: Scheme) -> None:
+    inner = w if q.transform is None else q.transform.apply(w)
+    off = np.abs(q.dequantize(transformed=True).astype(np.float64) - inner)
+    nearest = np.abs(numbers_of(q, own) - inner[..., None].astype(np.float64)).min(-1)
+    # What float32 loses in the division and the two products.
+    shift = 0 if q.zeros is None else spread(np.asarray(q.zeros, np.float32) * q.block_scales(), q)
+    assert (off <= nearest + 2.0**-21 * (np.abs(inner) + shift)).all()
+
+
 @pytest.mark.parametrize("name", NAMES)
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -77,12 +86,7 @@ def test_no_code_would_be_nearer_and_a_file_gives_back_the_same(
     own = scheme(name)
     parts: dict[str, Any] = {"hadamard": 2} if hadamard and w.shape[axis] % 2 == 0 else {}
     q = quantize(w, name, axis=axis, partial=True, **parts)
-    inner = w if q.transform is None else q.transform.apply(w)
-    off = np.abs(q.dequantize(transformed=True).astype(np.float64) - inner)
-    nearest = np.abs(numbers_of(q, own) - inner[..., None].astype(np.float64)).min(-1)
-    # What float32 loses in the division and the two products.
-    shift = 0 if q.zeros is None else spread(np.asarray(q.zeros, np.float32) * q.block_scales(), q)
-    assert (off <= nearest + 2.0**-21 * (np.abs(inner) + shift)).all()
+    check_nearest(w, q, own)
     path = tmp_path_factory.mktemp("q") / "q"
     q.save(path)
     again = QuantizedTensor.load(path)
@@ -90,6 +94,20 @@ def test_no_code_would_be_nearer_and_a_file_gives_back_the_same(
     assert again.dtype is q.dtype
     np.testing.assert_array_equal(again.codes.codes(), q.codes.codes())
     np.testing.assert_array_equal(again.dequantize(), q.dequantize())
+
+
+@pytest.mark.fuzz
+@settings(
+    max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.sampled_from(NAMES),
+    w=tensors(),
+    axis=st.integers(0, 1),
+    way=st.sampled_from(["absmax", "mse", "percentile"]),
+)
+def test_no_code_would_be_nearer_under_any_calibration(name: str, w: Any, axis: int, way: str) -> None:
+    check_nearest(w, quantize(w, name, axis=axis, partial=True, calibration=way), scheme(name))
 
 
 @pytest.mark.parametrize("rounding", SCALE_ROUNDINGS)
@@ -317,10 +335,10 @@ def test_learned_codebooks_beat_fixed_ones_and_end_at_a_fixed_point() -> None:
     assert channels.codebooks.shape == (1, 64, 4)
     assert error(channels, w) < 0.4
     rows = np.sort(RANDOM.standard_normal((3, 50)), -1)
-    for row, table in zip(rows, k_means(rows, np.ones_like(rows), 4).astype(np.float64), strict=True):
+    for row, table in zip(rows, k_means(rows, 4).astype(np.float64), strict=True):
         member = np.abs(row[:, None] - table).argmin(1)
         np.testing.assert_allclose([row[member == each].mean() for each in range(4)], table, rtol=2e-3, atol=1e-3)
-    assert len(np.unique(k_means(np.zeros((1, 9)), np.ones((1, 9)), 16))) == 16
+    assert len(np.unique(k_means(np.zeros((1, 9)), 16))) == 16
 
 
 def test_stochastic_rounding_is_repeatable_and_right_on_average() -> None:

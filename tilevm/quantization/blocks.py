@@ -91,12 +91,8 @@ def pieces(shape: Extents, block: Extents) -> Iterator[Piece]:
     [((slice(0, 8, None),), (4,)), ((slice(8, 10, None),), (2,))]
     """
     sides = [_sides(length, extent) for length, extent in zip(shape, block, strict=True)]
-    for parts in product(*sides):
-        row = 1
-        for first, last, _ in parts[1:]:
-            row *= last - first
-        for own in _cut(parts[0], row) if parts else ():
-            whole = (own, *parts[1:])
+    for sizes in product(*sides):
+        for whole in product(*_cut(sizes)):
             yield Piece(
                 tuple(slice(first, last) for first, last, _ in whole),
                 tuple(
@@ -105,8 +101,6 @@ def pieces(shape: Extents, block: Extents) -> Iterator[Piece]:
                 ),
                 tuple(extent for _, _, extent in whole),
             )
-    if not shape:
-        yield Piece((), (), ())
 
 
 def _sides(length: int, extent: int) -> list[tuple[int, int, int]]:
@@ -116,7 +110,14 @@ def _sides(length: int, extent: int) -> list[tuple[int, int, int]]:
     return [each for each in found if each[0] < each[1]]
 
 
-def _cut(side: tuple[int, int, int], row: int) -> Iterator[tuple[int, int, int]]:
-    first, last, extent = side
-    step = max(1, PIECE // (row * extent)) * extent
-    return ((start, min(start + step, last), extent) for start in range(first, last, step))
+def _cut(sides: tuple[tuple[int, int, int], ...]) -> list[list[tuple[int, int, int]]]:
+    """Parts of each side that hold whole blocks, as many of them as make a piece, along the last dimensions first."""
+    size, parts = 1, []
+    for _, _, extent in sides:
+        size *= extent
+    for first, last, extent in reversed(sides):
+        blocks = max(1, min(PIECE // size, (last - first) // extent))
+        size *= blocks
+        step = blocks * extent
+        parts.append([(start, min(start + step, last), extent) for start in range(first, last, step)])
+    return parts[::-1]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tilevm.dtypes import DType, codebook
 
-__all__ = ["Codebook", "k_means", "of_blocks", "of_tensor"]
+__all__ = ["Bins", "Codebook", "k_means", "of_blocks", "of_tensor"]
 
 ROUNDS = 50
 """Of k-means, at most; it ends where no number of the codebook moves any more."""
@@ -40,9 +40,11 @@ class Codebook:
         return codes, np.take_along_axis(tables, codes.astype(np.intp), -1)
 
 
-def of_tensor(numbers: NDArray[np.float32], weights: NDArray[np.float32], bits: int) -> Codebook:
-    """One codebook of ``2^bits`` numbers, as a format named by its numbers; an error counts by its weight."""
-    table = k_means(numbers.reshape(1, -1), weights.reshape(1, -1), 1 << bits)[0]
+def of_tensor(bins: Bins, bits: int) -> Codebook:
+    """One codebook of ``2^bits`` numbers, as a format named by its numbers."""
+    full = bins.mass > 0
+    mass, moment = bins.mass[full], bins.moment[full]
+    table = _means(moment / mass, mass, moment, 1 << bits)
     name = f"learned_{blake2b(table.tobytes(), digest_size=8).hexdigest()}"
     return Codebook(codebook(name, table.tolist()))
 
@@ -50,37 +52,58 @@ def of_tensor(numbers: NDArray[np.float32], weights: NDArray[np.float32], bits: 
 def of_blocks(blocks: NDArray[np.float32], bits: int) -> NDArray[np.float16]:
     """A codebook for each block of ``float32[*grid, elements]``."""
     rows = blocks.reshape(-1, blocks.shape[-1])
-    return k_means(rows, np.ones_like(rows), 1 << bits).reshape(*blocks.shape[:-1], 1 << bits)
+    return k_means(rows, 1 << bits).reshape(*blocks.shape[:-1], 1 << bits)
 
 
-def k_means(rows: NDArray[Any], weights: NDArray[Any], count: int) -> NDArray[np.float16]:
+def k_means(rows: NDArray[Any], count: int) -> NDArray[np.float16]:
     """For each row of ``[rows, numbers]``, ``count`` numbers to which its own are near, in order, as ``float16``.
 
     Lloyd's iteration from equal quantiles, in ``float64``.
 
-    >>> k_means(np.array([[0, 0.1, 0.9, 1]]), np.ones((1, 4)), 2).astype(float).round(3).tolist()
+    >>> k_means(np.array([[0, 0.1, 0.9, 1]]), 2).astype(float).round(3).tolist()
     [[0.05, 0.95]]
     """
-    order = np.argsort(rows, axis=-1, kind="stable")
     found = np.empty((len(rows), count), np.float16)
-    for place, (row, weight) in enumerate(
-        zip(np.take_along_axis(rows, order, -1), np.take_along_axis(weights, order, -1), strict=True)
-    ):
-        found[place] = _row(row.astype(np.float64), weight.astype(np.float64), count)
+    for place, row in enumerate(np.sort(rows.astype(np.float64), axis=-1)):
+        found[place] = _means(row, np.ones(row.shape), row, count)
     return found
 
 
-def _row(numbers: NDArray[np.float64], weights: NDArray[np.float64], count: int) -> NDArray[np.float16]:
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """The numbers of a tensor, from -1 to 1, in bins 2^-15 wide: what those of a bin weigh, and their weighted sum."""
+
+    mass: NDArray[np.float64]
+    moment: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls) -> Bins:
+        """No numbers."""
+        return cls(np.zeros(1 + (1 << 16)), np.zeros(1 + (1 << 16)))
+
+    def add(self, numbers: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+        """Adds numbers; what lies outside counts at the end."""
+        place = np.clip((numbers.reshape(-1) + 1) * 32768, 0, 1 << 16).astype(np.intp)
+        weight = np.broadcast_to(weights, numbers.shape).reshape(-1).astype(np.float64)
+        np.add(self.mass, np.bincount(place, weight, self.mass.size), out=self.mass)
+        np.add(self.moment, np.bincount(place, weight * numbers.reshape(-1), self.mass.size), out=self.moment)
+
+
+def _means(
+    numbers: NDArray[np.float64], mass: NDArray[np.float64], moment: NDArray[np.float64], count: int
+) -> NDArray[np.float16]:
+    """K-means of numbers in order, each of a mass, whose moment is that mass times the number."""
     if not numbers.size:
-        return _different(np.zeros(0), count)
-    mass, moment = (np.concatenate([[0.0], np.cumsum(each)]) for each in (weights, weights * numbers))
-    table = numbers[((np.arange(count) + 0.5) * numbers.size / count).astype(np.intp)]
+        return _different(numbers, count)
+    masses, moments = (np.concatenate([[0.0], np.cumsum(each)]) for each in (mass, moment))
+    quantiles = (np.arange(count) + 0.5) / count * masses[-1]
+    table = numbers[np.clip(np.searchsorted(masses, quantiles, "right") - 1, 0, numbers.size - 1)]
     for _ in range(ROUNDS):
         ends = np.searchsorted(numbers, (table[:-1] + table[1:]) / 2)
         edges = np.concatenate([[0], ends, [numbers.size]])
-        total = mass[edges[1:]] - mass[edges[:-1]]
+        total = np.diff(masses[edges])
         # A cluster without members keeps its number.
-        moved = np.where(total > 0, (moment[edges[1:]] - moment[edges[:-1]]) / np.where(total > 0, total, 1), table)
+        moved = np.where(total > 0, np.diff(moments[edges]) / np.where(total > 0, total, 1), table)
         if np.array_equal(moved, table):
             break
         table = np.sort(moved)

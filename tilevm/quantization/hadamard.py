@@ -7,6 +7,7 @@ product may use the transformed weights with inputs that are transformed in the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from tilevm.errors import DTypeError
 from tilevm.philox import random_words
 
 __all__ = ["Hadamard", "check_seed"]
+
+CACHED = 1 << 16
+"""Numbers that are transformed at a time, so that they stay in the cache through all butterflies."""
 
 
 @dataclass(frozen=True)
@@ -69,33 +73,38 @@ class Hadamard:
 
     def apply(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
         """The transform of each run, in a new array."""
-        runs = self._runs(numbers)
-        return self._back(self._butterflies(runs * self.signs), numbers.shape)
+        return self._transformed(numbers, inverse=False)
 
     def undo(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
         """The inverse, in a new array."""
-        runs = self._butterflies(self._runs(numbers).copy())
-        return self._back(runs * self.signs, numbers.shape)
+        return self._transformed(numbers, inverse=True)
 
-    def _runs(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _transformed(self, numbers: NDArray[np.float32], inverse: bool) -> NDArray[np.float32]:
         self.check(numbers.shape)
-        return np.moveaxis(numbers, self.axis, -1).reshape(-1, self.size)
+        result = np.array(numbers, np.float32, order="C")
+        inner = math.prod(numbers.shape[self.axis + 1 :])
+        runs = result.reshape(result.size // max(1, self.size * inner), self.size, inner)
+        signs, factor = self.signs[:, None], np.float32(1 / math.sqrt(self.size))
+        step = max(1, CACHED // max(1, runs[:1].size))
+        for start in range(0, len(runs), step):
+            part = runs[start : start + step]
+            if not inverse:
+                part *= signs
+            self._butterflies(part)
+            part *= factor
+            if inverse:
+                part *= signs
+        return result
 
-    def _back(self, runs: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        moved = (*shape[: self.axis], *shape[self.axis + 1 :], shape[self.axis])
-        return np.ascontiguousarray(np.moveaxis(runs.reshape(moved), -1, self.axis))
-
-    def _butterflies(self, runs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Changes the runs in place."""
+    def _butterflies(self, runs: NDArray[np.float32]) -> None:
+        """Changes ``[runs, size, inner]`` in place."""
         distance = 1
         while distance < self.size:
-            pairs = runs.reshape(len(runs), -1, 2, distance)
-            first = pairs[:, :, 0] + pairs[:, :, 1]
-            pairs[:, :, 1] = pairs[:, :, 0] - pairs[:, :, 1]
-            pairs[:, :, 0] = first
+            pairs = runs.reshape(-1, 2, distance * runs.shape[2])
+            first = pairs[:, 0] + pairs[:, 1]
+            np.subtract(pairs[:, 0], pairs[:, 1], out=pairs[:, 1])
+            pairs[:, 0] = first
             distance *= 2
-        runs *= np.float32(1 / np.sqrt(self.size))
-        return runs
 
     def facts(self) -> dict[str, Any]:
         """What a file says of the transform."""

@@ -25,7 +25,7 @@ from tilevm.packed_array import PackedArray
 from tilevm.philox import random_words
 from tilevm.quantization.blocks import Piece, grid_of, pieces
 from tilevm.quantization.calibration import Search, calibration, check_factors
-from tilevm.quantization.codebooks import Codebook, of_blocks, of_tensor
+from tilevm.quantization.codebooks import Bins, Codebook, of_blocks, of_tensor
 from tilevm.quantization.hadamard import Hadamard, check_seed
 from tilevm.quantization.scales import rounded_scales, tensor_scale
 from tilevm.quantization.scheme import Scheme, changed
@@ -224,13 +224,11 @@ class _Work:
     def _learned(self, scales: Grid) -> Codebook:
         kind = self.scheme.kind
         if self.scheme.learned == "tensor":
-            ratios, squares = np.empty_like(self.numbers), np.empty_like(self.numbers)
+            bins, largest = Bins.empty(), max(float(scales.max(initial=0)), 1e-30)
             for piece in self._pieces():
-                own, blocks = scales[piece.blocks][..., None], piece.gather(self.numbers)
-                piece.scatter(_ratios(blocks, own), ratios)
-                relative = own / max(float(scales.max()), 1e-30)
-                piece.scatter(np.broadcast_to(np.square(relative), blocks.shape), squares)
-            return of_tensor(ratios, squares, kind.bits)
+                own = scales[piece.blocks][..., None]
+                bins.add(_ratios(piece.gather(self.numbers), own), np.square(own / largest))
+            return of_tensor(bins, kind.bits)
         tables = np.zeros((*self.grid, 1 << kind.bits), np.float16)
         for piece in self._pieces():
             ratios = _ratios(piece.gather(self.numbers), scales[piece.blocks][..., None])
