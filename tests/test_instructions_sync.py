@@ -205,12 +205,17 @@ def test_a_barrier_makes_writes_seen() -> None:
 
 
 @oracle(Fence)
-def test_a_fence_changes_nothing() -> None:
+def test_threads_meet_in_a_fence() -> None:
     bench = Bench(debug=True)
     s = bench.shared(F32, np.zeros((1, 4)))
-    bench.run(Store(bench.window(s, (0, 4)), Literal(1.0, F32)))
+    window = bench.window(s, (0, 4))
+    bench.run(Store(window, Literal(1.0, F32)))
     bench.run(Fence("block"))
-    bench.run(Load(bench.window(s, (0, 4))))
+    bench.run(Load(window))
+    assert bench.codes == []
+    bench.run(Fence("device"))
+    bench.run(Store(window, Literal(2.0, F32)))
+    bench.run(Load(window))
     assert bench.codes == ["R005"]
     assert [Fence(scope).check() for scope in ("block", "device", "system")] == [None] * 3
 

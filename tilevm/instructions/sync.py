@@ -61,10 +61,14 @@ class Sync(Instruction):
 
 @instruction("fence", pure=False)
 class Fence(Instruction):
-    """``fence(scope=device)``: writes before it are seen by the scope (block, device, system) before those after it.
+    """``fence(scope=device)``: what the block wrote before is seen by the scope (block, device, system) before what it
+    writes after, and what it reads after is no older than what it read before.
 
-    It orders, and changes no value. Reference: PTX ISA, fence.
+    All threads of the block meet, so that it holds whichever of them wrote, and whichever changes a counter after.
+    Reference: PTX ISA, fence, "Memory Consistency Model" (release and acquire patterns, causality order).
     """
+
+    synchronises: ClassVar[bool] = True
 
     scope: str = attribute("choice", choices=("block", "device", "system"), default="device")
 
@@ -72,7 +76,7 @@ class Fence(Instruction):
         return None
 
     def evaluate(self, batch: Batch) -> None:
-        return None
+        batch.barrier()
 
 
 @dataclass(frozen=True)
