@@ -213,7 +213,7 @@ def test_what_a_branch_skips_counts_as_often_as_it_runs() -> None:
 
 @needs_machine_code
 def test_reckoned_instructions_are_of_the_order_of_those_of_the_machine_code() -> None:
-    for name in ("matmul_explicit", "matmul.matmul", "vector_add"):
+    for name in ("matmul_explicit", "matmul.matmul"):
         sizes, bindings = LAUNCHES[name]
         kernel = compiled(name, "sm_90a", sizes, **bindings)
         rough, read = kernel.cost(sizes, machine_code=False), kernel.cost(sizes)

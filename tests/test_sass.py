@@ -156,6 +156,14 @@ def test_opcodes_go_to_their_pipes(pipe: str, opcodes: str) -> None:
     assert pipe in {*PIPES, "tensor", "other"}
 
 
+TARGETS = [
+    pytest.param(name, marks=[pytest.mark.fuzz] * (name not in ("sm_80", "sm_90a", "sm_120a")))
+    for name in ARCHITECTURES
+    if name != "sm_75"
+]
+"""Those with ``mma.sync`` of m16n8k16."""
+
+
 @cache
 def read(name: str, target: str) -> SassKernel:
     kernel = compiled(name, target)
@@ -164,7 +172,7 @@ def read(name: str, target: str) -> SassKernel:
 
 @needs_nvrtc
 @needs_disassembler
-@pytest.mark.parametrize("target", [name for name in ARCHITECTURES if name != "sm_75"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_instruction_of_real_machine_code_is_read_and_known(target: str) -> None:
     kernel = compiled("matmul_explicit", target)
     found = read("matmul_explicit", target)

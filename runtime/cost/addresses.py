@@ -83,12 +83,12 @@ def _swizzled(moves: Iterable[tuple[int, int]], offset: Numbers) -> Numbers:
 
 
 def base_address(access: Access, offsets: Sequence[Numbers], sizes: Mapping[str, int]) -> Numbers:
-    """What the offsets of a window add to an address, in bytes, of each of many executions; of elements that have
-    addresses of their own, and of bits, a number that differs where they may differ."""
+    """What the offsets of a window add to an address, in bits, of each of many executions; of elements that have
+    addresses of their own a number that differs where they may differ."""
     if isinstance(access.address, ElementAddress):
         return sum((offset * 8191**dim for dim, offset in enumerate(offsets)), np.zeros((), np.int64))
     address = access.address
-    return _terms(address.base, offsets, sizes) * address.base_unit // BYTE
+    return _terms(address.base, offsets, sizes) * address.base_unit
 
 
 def access_requests(

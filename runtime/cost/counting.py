@@ -48,10 +48,11 @@ from tilevm.values import SharedType, TensorType, TileType, Value, Window
 
 __all__ = ["work_of", "work_of_program"]
 
-KINDS = 16
+KINDS = 64
 """Ways in which executions of one instruction differ that are counted; what is beyond counts as the average."""
 
-BANK_PERIOD = 128
+SECTOR_BITS, BANK_BITS = 32 * 8, 128 * 8
+"""After so many bits sectors of global memory, and banks of shared memory, begin anew."""
 ATOMIC_BYTES = 4
 Offsets = NDArray[np.int64]
 
@@ -266,7 +267,8 @@ class _Counting:
         base = base_address(access, columns, self.sizes) + np.zeros(len(weights), np.int64)
         if not isinstance(access.address, ElementAddress):
             swizzle = access.address.swizzle
-            base = base % BANK_PERIOD if swizzle is None or swizzle.base_outside else base
+            if swizzle is None or swizzle.base_outside:
+                base = base % (BANK_BITS if access.shared else SECTOR_BITS)
         key = base
         for bound in access.bounds:
             extent = window.extents[bound.dim] or 1
@@ -356,7 +358,7 @@ class _Counting:
         moved = elements * window.dtype.bits / BYTE
         shared = isinstance(window.base.type, SharedType)
         requests = moved / (16 * LANES)
-        passes = moved / BANK_PERIOD if shared else 0.0
+        passes = moved * BYTE / BANK_BITS if shared else 0.0
         counts = Counts(requests, moved, moved, 0.0 if shared else moved / 32, passes, passes)
         staged = any(isinstance(loop, For) and loop.stages > 1 for loop in executions.loops)
         asynchronous = executions.let.instruction.asynchronous or (staged and not shared)
