@@ -256,8 +256,10 @@ class Builder(Transformer[Token, Any]):
         self._problem("S024", f"`{self._text(node)}` cannot be assigned", node.span, help=help)
         return syntax.Name("_", span=node.span)
 
-    def for_loop(self, children: list[Any]) -> syntax.For:
+    def for_loop(self, children: list[Any]) -> syntax.For | syntax.ForEach:
         word, target, iterated, colon, body = children
+        if isinstance(iterated, syntax.ListLiteral):
+            return syntax.ForEach(target, iterated.items, self._inner(body), span=self._between(word, colon))
         called = iterated.function if isinstance(iterated, syntax.Call) else None
         positional, keywords = (), ()
         if isinstance(called, syntax.Name) and called.text == "range":
@@ -266,8 +268,9 @@ class Builder(Transformer[Token, Any]):
                 help = "`range(stop)`, `range(start, stop)` or `range(start, stop, step)`"
                 self._problem("S031", f"`range` with {len(positional)} bounds", iterated.span, help=help)
         else:
-            help = f"`for {target.text} in range(start, stop, step):`"
-            self._problem("S031", "a `for` loop runs over a `range`", iterated.span, help=help)
+            loop = f"for {target.text} in"
+            help = f"`{loop} range(start, stop, step):` or, once for each item, `{loop} [1, 2]:`"
+            self._problem("S031", "a `for` loop runs over a `range` or a list", iterated.span, help=help)
         return syntax.For(target, positional, keywords, self._inner(body), span=self._between(word, colon))
 
     def while_loop(self, children: list[Any]) -> syntax.While:

@@ -2,6 +2,9 @@
 
 It has a value before the loop, one at the start of an iteration, one at its end, and one after the loop. A name that
 only the body defines is gone after the loop, and so is the index.
+
+A loop over a list is none when the program runs: its body is lowered once for each item, as if it were written so
+often.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ def assigned_names(statements: Iterable[syntax.Statement]) -> Iterator[str]:
         elif isinstance(statement, syntax.If):
             yield from assigned_names(statement.then)
             yield from assigned_names(statement.otherwise)
-        elif isinstance(statement, syntax.For | syntax.While):
+        elif isinstance(statement, syntax.For | syntax.ForEach | syntax.While):
             yield from assigned_names(statement.body)
 
 
@@ -147,7 +150,23 @@ def _for(state: State, node: syntax.For) -> None:
         state.block.append(For(index, start, stop, step, carried, tuple(body), span=node.span, **options))
 
 
-def _bind_index(state: State, scope: Scope, target: syntax.Name, index: Value) -> None:
+@lowers(syntax.ForEach)
+def _for_each(state: State, node: syntax.ForEach) -> None:
+    """What the body assigns stays, as that of a branch that is known."""
+    values = [usable(state, item) for item in node.items]
+    hidden = state.scope.names.get(node.target.text)
+    for value in values[:1]:
+        _bind_index(state, state.scope, node.target, value)
+    for value in values:
+        state.scope.bind(node.target.text, value, node.target.span, "loop index")
+        lower_body(state, node.body)
+    if isinstance(hidden, Binding):
+        state.scope.names[node.target.text] = hidden
+    else:
+        state.scope.lose(node.target.text, node.target.span, "it is the index of a loop, which has ended")
+
+
+def _bind_index(state: State, scope: Scope, target: syntax.Name, index: Any) -> None:
     bound = state.scope.visible(target.text)
     if bound is not None:
         state.report(

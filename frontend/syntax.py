@@ -21,6 +21,7 @@ count in a comparison. ``*`` marks a tuple, ``?`` what may be None; small words 
                     | AugmentedAssign(target: Name, operator [+ - ...], value)     target += value
                     | Evaluate(call: Call)                               a call on a line of its own
                     | For(target: Name, arguments*, keywords: Keyword*, body*)     for i in range(arguments, key=...):
+                    | ForEach(target: Name, items*, body*)               for i in [items]:
                     | While(condition, body*)
                     | If(condition, then*, otherwise*)                   `elif` is an If alone in `otherwise`
                     | Pass()
@@ -259,6 +260,15 @@ class For(Node):
 
 
 @dataclass(frozen=True)
+class ForEach(Node):
+    """``for target in [items]:``, whose body stands once for each item."""
+
+    target: Name
+    items: tuple[Expression, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
 class While(Node):
     """``while condition:``."""
 
@@ -287,7 +297,7 @@ class Return(Node):
     values: tuple[Expression, ...]
 
 
-Statement = Assign | AugmentedAssign | Evaluate | For | While | If | Pass
+Statement = Assign | AugmentedAssign | Evaluate | For | ForEach | While | If | Pass
 
 
 # Clauses

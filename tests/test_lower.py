@@ -463,3 +463,48 @@ def test_errors_of_imported_files_name_both_files(tmp_path: Path) -> None:
         ("N001", "top.tvm"),
     ]
     assert found[0].related[0].label == "imported here"
+
+
+def test_a_loop_over_a_list_stands_once_for_each_item() -> None:
+    body = """
+t = load(x[0, 0 :+ 16])
+sizes = 1
+for step in [1, 2, 4 if B > 16 else 8]:
+    t = reshape(reshape(t, [16 // step, step]) * step, [16])
+    sizes = sizes * step
+for side in [t, -t]:
+    store(y[0, 0 :+ 16], side + sizes)
+for nothing in []:
+    t = zeros(f32, [3])
+""".strip()
+    written = """
+t = load(x[0, 0 :+ 16])
+t = reshape(reshape(t, [16, 1]) * 1, [16])
+t = reshape(reshape(t, [8, 2]) * 2, [16])
+t = reshape(reshape(t, [2, 8]) * 8, [16])
+u = -t
+store(y[0, 0 :+ 16], t + 16)
+store(y[0, 0 :+ 16], u + 16)
+""".strip()
+    found, expected = lowered(body), lowered(written)
+    assert instructions(found) == instructions(expected)
+    types = [
+        [each.result.type for each in made.body if isinstance(each, Let) and each.result] for made in (found, expected)
+    ]
+    assert types[0] == types[1]
+    x = np.arange(16, dtype=np.float32).reshape(1, 16)
+    for program in (found, expected):
+        y = np.zeros((1, 16), np.float32)
+        run(program, {"x": Tensor(x, F32), "y": Tensor(y, F32)}, {"s": 0, "n": 0, "M": 1, "N": 16})
+        np.testing.assert_array_equal(y, 16 - 16 * x)
+
+
+def test_what_a_loop_over_a_list_assigns_is_carried_through_a_loop_around_it() -> None:
+    program = lowered(
+        "a = 0\nfor i in range(3):\n    for step in [1, 2]:\n        a += step\nstore(y[0, 0], cast(a, f32))"
+    )
+    (loop,) = (each for each in program.body if isinstance(each, For))
+    assert [carry.inner.name for carry in loop.carried] == ["a"]
+    found = np.zeros((1, 1), np.float32)
+    run(program, {"x": Tensor(found.copy(), F32), "y": Tensor(found, F32)}, {"s": 0, "n": 0, "M": 1, "N": 1})
+    assert found[0, 0] == 9

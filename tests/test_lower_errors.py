@@ -128,7 +128,11 @@ BODIES: list[tuple[str, str, str]] = [
     ("a = load(x[«s» :+ 4, 0])", "T014", "an offset of a window is an i32 scalar, not a scalar f32"),
     ("a = load(x[«iota(4)», 0])", "T014", "gather and scatter take tiles of indices"),
     # Compile-time values
-    ("a = «W + 1»", "T060", "`+` does not take the format f16 and the int 1\na format has .bits, .min, .max and .smallest"),
+    (
+        "a = «W + 1»",
+        "T060",
+        "`+` does not take the format f16 and the int 1\na format has .bits, .min, .max and .smallest",
+    ),
     ('a = «"text" * 2»', "T060", "`*` does not take the text 'text' and the int 2"),
     ("a = «1.5 & 2»", "T060", "`&` does not take the float 1.5 and the int 2"),
     ("a = «tile * swizzle(3, 4, 3)»", "T060", "`*` does not take the layout"),
@@ -202,6 +206,10 @@ BODIES: list[tuple[str, str, str]] = [
         "an integer or an i32 scalar, not a scalar f32\ncast(…, i32) converts it",
     ),
     ("for i in range(«1.5»):\n    pass", "T070", "not the float 1.5"),
+    ("for «n» in [1, 2]:\n    pass", "N004", "the index `n` of the loop hides the parameter of that name"),
+    ("for i in [1, 2]:\n    pass\na = «i»", "N003", "it is the index of a loop, which has ended"),
+    ("for i in [1, 2]:\n    «i» = 3", "N004", "the loop index `i` cannot be assigned"),
+    ("for i in [1, «z», 3]:\n    a = i + 1.5", "N001", "unknown name `z`"),
     ("for i in range(4, «stagse»=2):\n    pass", "T070", "`range` has no argument `stagse`"),
     ("for i in range(4, stages=«0»):\n    pass", "T075", "`stages` is an integer of at least 1, not the int 0"),
     ("a = f16\nfor i in range(n):\n    «a» = f32", "T076", "a loop cannot change what `a` stands for: the format f16"),

@@ -447,6 +447,36 @@ def test_what_cannot_be_quantised_is_refused(code: str, arguments: Any, keywords
         ops.hadamard(numbers(2, 512), Hadamard(1, 256))
 
 
+# On a GPU
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("name", "more"), SAME)
+def test_a_gpu_has_the_bits_of_the_interpreter(name: str, more: dict[str, Any]) -> None:
+    cupy = pytest.importorskip("cupy")
+    for shape in ((5, 384), (17, 130 if "hadamard" not in more else 128)):
+        x = numbers(*shape)
+        expected, found = ops.quantize(x, name, **more), ops.quantize(cupy.asarray(x), name, **more)
+        for one, other in zip(expected, found, strict=True):
+            if one is None:
+                assert other is None
+            elif isinstance(one, tilevm.PackedArray):
+                np.testing.assert_array_equal(one.data, cupy.asnumpy(other.data))
+            else:
+                held = other.data if isinstance(other, tilevm.PackedArray) else other
+                np.testing.assert_array_equal(one.view(np.uint8).ravel(), cupy.asnumpy(held).view(np.uint8).ravel())
+
+
+@pytest.mark.gpu
+def test_a_gpu_transforms_as_the_interpreter() -> None:
+    cupy = pytest.importorskip("cupy")
+    x = numbers(5, 384, dtype=np.float32)
+    for size in (2, 16, 32, 64, 128):
+        transform = Hadamard(axis=1, size=size, seed=1)
+        found = ops.hadamard(cupy.asarray(x), transform)
+        np.testing.assert_array_equal(cupy.asnumpy(found).view(np.uint32), ops.hadamard(x, transform).view(np.uint32))
+
+
 # Machine code
 
 COMPILED: dict[str, tuple[str, dict[str, Any]]] = {

@@ -310,6 +310,7 @@ STATEMENTS = {
     "for a in range(b, stages=c): pass": (
         make(syntax.For, A, (B,), (make(syntax.Keyword, name("stages"), C),), (make(syntax.Pass),)),
     ),
+    "for a in [b, c]: pass": (make(syntax.ForEach, A, (B, C), (make(syntax.Pass),)),),
     "if a: pass": (make(syntax.If, A, (make(syntax.Pass),), ()),),
     "if a:\n  pass\nelif b: pass\nelse:\n     c = d": (
         make(

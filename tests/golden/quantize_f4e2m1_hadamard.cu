@@ -10,19 +10,19 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     const tv::u32 thread = tv::thread_index(), lane = tv::lane_index(), warp = tv::warp_index();
     const tv::u32 shared = TV_SHARED(0);
     (void)thread, (void)lane, (void)warp, (void)shared;
-    // 175: m = block_index(0) * ROWS
-    #line 175 "tilevm/ops/quantization.tvm"
-    TV_LINE(175);
+    // 164: m = block_index(0) * ROWS
+    #line 164 "tilevm/ops/quantization.tvm"
+    TV_LINE(164);
     const tv::s32 t = tv::block_index<0>();
     const tv::s32 m = tv::mul(t, 1);
-    // 176: k = block_index(1) * BLOCK
-    #line 176 "tilevm/ops/quantization.tvm"
-    TV_LINE(176);
+    // 165: k = block_index(1) * BLOCK
+    #line 165 "tilevm/ops/quantization.tvm"
+    TV_LINE(165);
     const tv::s32 t_2 = tv::block_index<1>();
     const tv::s32 k = tv::mul(t_2, 4096);
-    // 88: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
-    #line 88 "tilevm/ops/quantization.tvm"
-    TV_LINE(88);
+    // 77: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
+    #line 77 "tilevm/ops/quantization.tvm"
+    TV_LINE(77);
     tv::u32 t_3[16] = {};
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 32;
@@ -36,9 +36,9 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_4[i_] = tv::cast<tv::Float<16, 8, 7, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<16>(t_3, i_));
     float tile[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tile[i_] = t_4[i_];
-    // 83: x = reshape(reshape(x, [count // order, order]) * load(signs[:])[None, :], [count])
-    #line 83 "tilevm/ops/quantization.tvm"
-    TV_LINE(83);
+    // 72: x = reshape(reshape(x, [count // order, order]) * load(signs[:])[None, :], [count])
+    #line 72 "tilevm/ops/quantization.tvm"
+    TV_LINE(72);
     float t_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_5[i_] = tile[i_];
     float t_6[32];
@@ -191,19 +191,19 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_LINE(56);
     float z_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) z_5[i_] = y_5[i_];
-    // 77: x = x * (1.0 / sqrt(order))
-    #line 77 "tilevm/ops/quantization.tvm"
-    TV_LINE(77);
+    // 66: x = x * (1.0 / sqrt(order))
+    #line 66 "tilevm/ops/quantization.tvm"
+    TV_LINE(66);
     float x_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) x_3[i_] = tv::mul(z_5[i_], 0.17677669f);
-    // 144: return reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
-    #line 144 "tilevm/ops/quantization.tvm"
-    TV_LINE(144);
+    // 133: return reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
+    #line 133 "tilevm/ops/quantization.tvm"
+    TV_LINE(133);
     float blocks[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) blocks[i_] = x_3[i_];
-    // 148: return max(max(abs(blocks), axis=3), axis=1)
-    #line 148 "tilevm/ops/quantization.tvm"
-    TV_LINE(148);
+    // 137: return max(max(abs(blocks), axis=3), axis=1)
+    #line 137 "tilevm/ops/quantization.tvm"
+    TV_LINE(137);
     float t_19[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_19[i_] = tv::abs(blocks[i_]);
     float t_20[1];
@@ -224,14 +224,14 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         }
                 TV_UNROLL for (int i_ = 0; i_ < 1; i_++) range[i_] = parts_2[i_];
     }
-    // 98: exact = range / largest
-    #line 98 "tilevm/ops/quantization.tvm"
-    TV_LINE(98);
+    // 87: exact = range / largest
+    #line 87 "tilevm/ops/quantization.tvm"
+    TV_LINE(87);
     float exact[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) exact[i_] = tv::div(range[0], 6.0f);
-    // 109: below = cast(cast(where(exact > 0.0, range, 2.0 ** EMAX), e8m0, rounding=toward_zero), f32)
-    #line 109 "tilevm/ops/quantization.tvm"
-    TV_LINE(109);
+    // 98: below = cast(cast(where(exact > 0.0, range, 2.0 ** EMAX), e8m0, rounding=toward_zero), f32)
+    #line 98 "tilevm/ops/quantization.tvm"
+    TV_LINE(98);
     bool t_21[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_21[i_] = exact[0] > 0.0f;
     float t_22[1];
@@ -247,16 +247,16 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         const tv::u32 step4_ = step3_ << 16;
         below[0] = tv::as_f32(step4_);
     }
-    // 110: s = cast(below * 2.0 ** -EMAX, S, saturate=True)
-    #line 110 "tilevm/ops/quantization.tvm"
-    TV_LINE(110);
+    // 99: s = cast(below * 2.0 ** -EMAX, S, saturate=True)
+    #line 99 "tilevm/ops/quantization.tvm"
+    TV_LINE(99);
     float t_24[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_24[i_] = tv::mul(below[0], 0.25f);
     tv::u32 s[1] = {};
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) tv::put<8>(s, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<8, 8, 0, 127, false, tv::Specials::SCALE>, tv::Round::NEAREST_EVEN, true>(t_24[0]));
-    // 159: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
-    #line 159 "tilevm/ops/quantization.tvm"
-    TV_LINE(159);
+    // 148: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
+    #line 148 "tilevm/ops/quantization.tvm"
+    TV_LINE(148);
     const tv::s32 t_25 = tv::floor_div(m, 1);
     const tv::s32 t_26 = tv::floor_div(k, 32);
     {
@@ -269,9 +269,9 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
             tv::store_global_u8(at_, tv::get<8>(words_, 0), inside_);
         }
     }
-    // 118: step = cast(s, f32)
-    #line 118 "tilevm/ops/quantization.tvm"
-    TV_LINE(118);
+    // 107: step = cast(s, f32)
+    #line 107 "tilevm/ops/quantization.tvm"
+    TV_LINE(107);
     float step[1];
     {
         const tv::u32 step0_ = tv::prmt(s[0], 0x0u, 0x404u);
@@ -281,9 +281,9 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         const tv::u32 step4_ = step3_ << 16;
         step[0] = tv::as_f32(step4_);
     }
-    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
-    #line 161 "tilevm/ops/quantization.tvm"
-    TV_LINE(161);
+    // 150: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 150 "tilevm/ops/quantization.tvm"
+    TV_LINE(150);
     float t_27[1];
     t_27[0] = step[0];
     float s_2[1];
@@ -295,24 +295,24 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_28[i_] = tv::div(1.0f, s_2[0]);
     float y_6[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_6[i_] = tv::mul(blocks[i_], t_28[0]);
-    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
-    #line 161 "tilevm/ops/quantization.tvm"
-    TV_LINE(161);
+    // 150: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 150 "tilevm/ops/quantization.tvm"
+    TV_LINE(150);
     float y_7[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_7[i_] = tv::add(y_6[i_], 0.0f);
-    // 162: q = encoded(reshape(y, [ROWS, BLOCK]), Q, m, k, columns, seed, SYMMETRIC, STOCHASTIC)
-    #line 162 "tilevm/ops/quantization.tvm"
-    TV_LINE(162);
+    // 151: q = encoded(reshape(y, [ROWS, BLOCK]), Q, m, k, columns, seed, SYMMETRIC, STOCHASTIC)
+    #line 151 "tilevm/ops/quantization.tvm"
+    TV_LINE(151);
     float y_8[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_8[i_] = y_7[i_];
-    // 139: q = cast(y, Q, saturate=True)
-    #line 139 "tilevm/ops/quantization.tvm"
-    TV_LINE(139);
+    // 128: q = cast(y, Q, saturate=True)
+    #line 128 "tilevm/ops/quantization.tvm"
+    TV_LINE(128);
     tv::u32 q[4] = {};
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tv::put<4>(q, i_, tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<4, 2, 1, 1, true, tv::Specials::FINITE>, tv::Round::NEAREST_EVEN, true>(y_8[i_]));
-    // 163: store(codes[m :+ ROWS, k :+ BLOCK], q)
-    #line 163 "tilevm/ops/quantization.tvm"
-    TV_LINE(163);
+    // 152: store(codes[m :+ ROWS, k :+ BLOCK], q)
+    #line 152 "tilevm/ops/quantization.tvm"
+    TV_LINE(152);
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 32;
         auto* const at_ = codes + ((tv::s64(m) * (tv::s64(K) * 4) + tv::s64(k) * 4) / 8 + tv::s64(thread) * 16);
@@ -322,7 +322,7 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         }
     }
 }
-// line 83: 16-byte loads
-// line 88: 16-byte loads
-// line 159: 1-byte stores
-// line 163: 16-byte stores
+// line 72: 16-byte loads
+// line 77: 16-byte loads
+// line 148: 1-byte stores
+// line 152: 16-byte stores
