@@ -128,7 +128,9 @@ def pack_quantized(random: Random, bits: int, pack: Callable[..., Any], zero: st
     return Sample("pack-quantized", tensors, weights, own, scale, zeros if zero else None, config)
 
 
-def eight_bits(random: Random, kind: str, block: tuple[int, int], config: bool = False, ending: str = "") -> Sample:
+def eight_bits(
+    random: Random, kind: str, block: tuple[int, int], config: bool = False, ending: str = "", power: bool = False
+) -> Sample:
     shape = (12, 40)
     grid = tuple(-(-length // side) for length, side in zip(shape, block, strict=True))
     codes, scale = random.integers(0, 256, shape, dtype=np.uint8), random.uniform(0.01, 2, grid).astype("f4")
@@ -137,6 +139,9 @@ def eight_bits(random: Random, kind: str, block: tuple[int, int], config: bool =
     numbers = (codes.view("i1") if kind == "i8" else codes.view(ml_dtypes.float8_e4m3fn)).astype("f4")
     spread = np.repeat(np.repeat(scale, block[0], 0), block[1], 1)[: shape[0], : shape[1]]
     own = scale.reshape(-1) if grid in ((1, 1), (12, 1)) else scale
+    if power:
+        scale = np.exp2(random.integers(-8, 8, grid)).astype("f4")
+        own, spread = packed(scale, "e8m0"), np.repeat(np.repeat(scale, block[0], 0), block[1], 1)
     tensors = {"a.weight": PackedArray.from_codes(codes, kind), f"a.weight_scale{ending}": own}
     facts = {"config_groups": {"0": {"weights": {"block_structure": list(block)}}}} if config else {}
     return Sample("8-bit", tensors, numbers * spread, codes, scale, None, facts)
@@ -271,6 +276,7 @@ def _all() -> dict[str, Callable[[Random], Sample]]:
         add(f"int8-{block[0]}x{block[1]}", eight_bits, "i8", block)
     add("int8-zeros", eight_bits_with_zeros)
     add("fp8-short-blocks", eight_bits, "f8e4m3", (5, 16), True)
+    add("fp8-powers", eight_bits, "f8e4m3", (6, 20), True, "_inv", True)
     add("fp8-inverse", eight_bits, "f8e4m3", (6, 20), True, "_inv")
     add("nvfp4", nvfp4, "nvfp4")
     add("nvfp4-modelopt", nvfp4, "nvfp4-modelopt")

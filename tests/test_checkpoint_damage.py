@@ -90,6 +90,15 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "negative shape": (PACKED, {"a.weight_shape": np.array([2, -64])}, r"H005.*'a.weight_packed'"),
     "absurd shape": (PACKED, {"a.weight_shape": np.array([2, 2**62])}, r"H005.*'a.weight_packed'"),
+    "no rows of words": (
+        PACKED,
+        {
+            "a.weight_packed": np.zeros((0, 8), "i4"),
+            "a.weight_scale": np.ones((0, 1), "f2"),
+            "a.weight_shape": np.array([0, 64]),
+        },
+        r"H005.*'a.weight_packed' at byte \d+.*\[0, 64\]",
+    ),
     "no scales": (PACKED, {"a.weight_scale": None}, r"H005.*'a.weight_packed' at byte \d+ has no scales"),
     "scales of other rows": (PACKED, {"a.weight_scale": np.ones((3, 1), "f2")}, r"H005.*'a.weight_packed'.*\[3, 1\]"),
     "zero point out of range": (
@@ -104,6 +113,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "wrong axis": (HQQ, {"a.axis": np.array(2, "u1")}, r"H005.*'a.W_q' at byte \d+.*along axis 2"),
     "wrong bits": (HQQ, {"a.nbits": np.array(7, "u1")}, r"H005.*'a.W_q'.*7 bits"),
+    "bits that are no number": (HQQ, {"a.nbits": np.array(np.nan, "f4")}, r"H005.*'a.W_q'.*0 bits"),
     "wrong packing": (HQQ, {"a.packing": np.frombuffer(b"3bit_32", "u1")}, r"H005.*'a.W_q'.*'3bit_32'"),
     "too many bits in bytes": (
         HQQ,

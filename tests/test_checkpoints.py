@@ -155,6 +155,18 @@ def test_symmetric_gptq_shows_its_version_against_its_label(less: int, tmp_path:
         np.testing.assert_array_equal(checkpoint.tensor("a.weight").dequantize(), (codes - 8) * scale.astype("f4"))
 
 
+def test_the_configuration_is_found_under_each_of_its_names(tmp_path: Path) -> None:
+    sample = SAMPLES["pack-quantized-3-dense_words-words"](RANDOM)
+    sample.save(tmp_path)
+    for name in ("quantization_config", "compression_config"):
+        (tmp_path / "config.json").write_text(json.dumps({name: sample.config}))
+        with checkpoints.open(tmp_path) as checkpoint:
+            check(checkpoint.tensor("a.weight"), sample)
+    (tmp_path / "config.json").unlink()
+    with checkpoints.open(tmp_path) as checkpoint, pytest.raises(CheckpointError, match=r"H005.*of no known length"):
+        checkpoint.tensor("a.weight")
+
+
 def test_the_command_converts_and_shows_mistakes(tmp_path: Path) -> None:
     write(tmp_path / "a", {"w": np.ones((2, 2), "f4")})
     done = CliRunner().invoke(cli, ["convert", str(tmp_path / "a"), str(tmp_path / "b")])

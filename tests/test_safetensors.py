@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilevm.errors import CheckpointError
+from tilevm.errors import CheckpointError, UsageError
 from tilevm.packed_array import PackedArray
 from tilevm.safetensors import Chunks, SafeTensors, write, writing
 
@@ -181,3 +184,15 @@ def test_bytes_that_were_released_are_read_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file.array("w"), before)
         np.testing.assert_array_equal(before, data)
     file.release("w")
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path) -> None:
+    def chunks() -> Iterator[Any]:
+        yield np.zeros(4, np.uint8)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "a").write_text("as it was")
+    with pytest.raises(UsageError, match=r"F002.*cannot write .*: No space left"):
+        write(tmp_path / "a", {"w": Chunks("U8", (8,), chunks())})
+    assert (tmp_path / "a").read_text() == "as it was"
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilevm.checkpoints.numbers import Grouping, even_groups
-from tilevm.checkpoints.parts import FOLDER, WORDS, Format, Parts
+from tilevm.checkpoints.parts import FLOATS, FOLDER, WORDS, Format, Parts
 from tilevm.checkpoints.words import along, words_of
 from tilevm.dtypes import dtype
 from tilevm.packed_array import PackedArray
@@ -34,7 +34,8 @@ def _pack_quantized(parts: Parts) -> QuantizedTensor:
     rows, columns = shape if len(shape) == 2 else (0, 0)
     width = _width(packed.shape[-1:], columns, _weights(parts.config).get("num_bits"))
     groups = scales.shape[1] if scales.array.ndim == 2 else 0
-    if width is None or packed.ndim != 2 or packed.shape[0] != rows or scales.shape[:1] != (rows,) or groups < 1:
+    fits = packed.ndim == 2 and packed.shape[0] == rows == (scales.shape or (0,))[0]
+    if width is None or not fits or rows < 1 or groups < 1:
         raise parts.wrong(
             f"{list(packed.shape)} words with scales {list(scales.shape)} are not codes {shape} of one width",
             help=FOLDER,
@@ -115,7 +116,8 @@ def _weights(config: Mapping[str, Any]) -> Mapping[str, Any]:
 def _whole(parts: Parts) -> QuantizedTensor:
     ending = parts.format.needed[0]
     weight = parts.array(".weight", "I8", "F8_E4M3", "F8_E5M2")
-    scales = parts.numbers(ending)
+    with_zeros = ".weight_zero_point" in parts
+    scales = parts.numbers(ending, *FLOATS, *(() if with_zeros else ("F8_E8M0",)))
     if weight.ndim == 0 or 0 in weight.shape or scales.size == 0:
         raise parts.mismatch(".weight", ending)
     block = _block(weight.shape, scales.shape, parts.config)
@@ -125,7 +127,7 @@ def _whole(parts: Parts) -> QuantizedTensor:
     form = parts.info(".weight").format
     assert form is not None
     data, zero = np.ascontiguousarray(weight).reshape(-1).view(np.uint8), None
-    if ".weight_zero_point" in parts:
+    if with_zeros:
         point = parts.array(".weight_zero_point", "I8")
         if form.name != "i8" or point.size != scales.size:
             raise parts.mismatch(".weight", ending, ".weight_zero_point")

@@ -75,7 +75,8 @@ class _Matrix:
     @classmethod
     def of(cls, parts: Parts) -> _Matrix:
         shape = parts.array(".shape", "I64", "I32").reshape(-1).tolist()
-        bits, axis = math.ceil(parts.number(".nbits", "U8", "F32", "I64")), int(parts.number(".axis", "U8", "I64"))
+        said_bits, axis = parts.number(".nbits", "U8", "F32", "I64"), int(parts.number(".axis", "U8", "I64"))
+        bits = math.ceil(said_bits) if np.isfinite(said_bits) else 0
         packing = _OF_BITS.get(bits, "")
         said = parts.raw(".packing").tobytes().decode("latin-1") if ".packing" in parts else packing
         if len(shape) != 2 or min(shape) < 1 or axis not in (0, 1) or not packing or said != packing:

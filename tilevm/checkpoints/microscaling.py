@@ -81,7 +81,10 @@ def _gpt_oss(parts: Parts) -> QuantizedTensor:
 
 
 def _is_mx(parts: Parts) -> bool:
-    return parts.info(parts.format.needed[0]).dtype in _SCALES
+    """Whether there are scales of one byte; of weights that are not packed, one for 32."""
+    weight, scales = parts.info(parts.format.main), parts.info(parts.format.needed[0])
+    groups = weight.dtype == "U8" or weight.shape[-1:] == tuple(32 * each for each in scales.shape[-1:])
+    return scales.dtype in _SCALES and groups
 
 
 FORMATS = (

@@ -183,12 +183,17 @@ def open(path: str | os.PathLike[str]) -> Checkpoint:
     given = os.fspath(path)
     if os.path.isdir(given):
         names = _file_names(given)
-        inner = _json(given, "config.json").get("quantization_config")
-        config = (inner if isinstance(inner, dict) else {}) | _json(given, "quantize_config.json")
-        return Checkpoint([SafeTensors(os.path.join(given, each)) for each in names], None, config)
+        return Checkpoint([SafeTensors(os.path.join(given, each)) for each in names], None, _configuration(given))
     with file_errors(path, "read"), builtins.open(path, "rb") as file:
         magic = file.read(4)
     return Checkpoint([], Gguf(path), {}) if magic == b"GGUF" else Checkpoint([SafeTensors(path)], None, {})
+
+
+def _configuration(folder: str) -> dict[str, Any]:
+    """What the files of a folder say of the quantisation: under two names of two times, and in a file of its own."""
+    whole = _json(folder, "config.json")
+    inner = next((whole[each] for each in ("quantization_config", "compression_config") if each in whole), None)
+    return (inner if isinstance(inner, dict) else {}) | _json(folder, "quantize_config.json")
 
 
 def _file_names(folder: str) -> list[str]:
