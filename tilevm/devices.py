@@ -108,9 +108,10 @@ class Device:
         """Operations a second, in TFLOP/s, of tensor cores on factors of a format: measured where they were, else
         published; ``warp``: of ``mma.sync``. None where the device multiplies no such format.
 
-        >>> device("a100").tensor_rate("f16"), device("a100").tensor_rate("f8e4m3")
-        (312.0, None)
+        >>> device("a100").tensor_rate("f16"), device("a100").tensor_rate("f8e4m3"), device("a100").tensor_rate("u8")
+        (312.0, None, 624.0)
         """
+        name = {"u8": "i8", "u4": "i4"}.get(name, name)
         spec = self.tensor_tflops.get(name)
         if spec is None:
             return None

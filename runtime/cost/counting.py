@@ -119,7 +119,7 @@ class _Counting:
             products=tuple(products),
             tensors=tuple(self.tensors(traffic)),
             instructions=instructions,
-            in_flight=self.in_flight(traffic),
+            flights=tuple(self.flights(traffic)),
             iterations=self.found.iterations,
             roots=self.roots,
             lines=self.lines(),
@@ -403,30 +403,27 @@ class _Counting:
             id(executions.loops[-1]) if executions.loops else None,
         )
 
-    def in_flight(self, traffic: Sequence[Traffic]) -> InFlight:
-        """Of the loop that reads most from global memory, or of the whole block where none does."""
-        reads = [each for each in traffic if each.reads and not each.shared]
-        by_loop: dict[int | None, float] = {}
-        for each in reads:
-            by_loop[each.loop] = by_loop.get(each.loop, 0.0) + each.counts.bytes
-        main = max(by_loop, key=lambda loop: by_loop[loop], default=None)
-        times = (
-            self.found.iterations.get(main, 0.0) if main is not None else math.prod(grid_of(self.program, self.sizes))
-        )
-        if not times:
-            return InFlight(0.0, 0.0)
-        own = [each for each in reads if each.loop == main]
-        direct = sum(each.whole_bytes for each in own if not each.asynchronous) / times
-        copied = sum(each.whole_bytes for each in own if each.asynchronous) / times
-        loop = next(
-            (each.loops[-1] for each in self.found.executions if each.loops and id(each.loops[-1]) == main), None
-        )
-        line = None if loop is None or loop.span is None else loop.span.line
-        return InFlight(copied * self.groups(main, times, loop), direct, line)
+    def flights(self, traffic: Sequence[Traffic]) -> Iterator[InFlight]:
+        """What a block has under way in each loop that reads global memory, and outside of them."""
+        reads = [each for each in traffic if each.reads and not each.shared and each.whole_bytes]
+        blocks = math.prod(grid_of(self.program, self.sizes))
+        loops = {id(each.loops[-1]): each.loops[-1] for each in self.found.executions if each.loops}
+        for key in dict.fromkeys(each.loop for each in reads):
+            own = [each for each in reads if each.loop == key]
+            direct = sum(each.whole_bytes for each in own if not each.asynchronous)
+            copied = sum(each.whole_bytes for each in own if each.asynchronous)
+            if key is not None:
+                loop, times = loops[key], self.found.iterations[key]
+                line = None if loop.span is None else loop.span.line
+                flying = copied / times * self.groups(key, times, loop)
+                yield InFlight(flying, direct / times, (direct + copied) / blocks, line)
+            elif direct or not any(each.asynchronous for each in reads if each.loop is not None):
+                # Copies before a loop of copies fill its pipeline, and wait in it.
+                yield InFlight(copied / blocks, direct / blocks, (direct + copied) / blocks)
 
-    def groups(self, main: int | None, times: float, loop: For | While | None) -> float:
+    def groups(self, key: int, times: float, loop: For | While) -> float:
         """How many iterations' copies are under way at once."""
-        inside = [each for each in self.found.executions if each.loops and id(each.loops[-1]) == main]
+        inside = [each for each in self.found.executions if each.loops and id(each.loops[-1]) == key]
         commits = sum(each.count for each in inside if each.let.instruction.closes_group) / times
         pending = [each.let.instruction.groups_left() for each in inside]
         left = max((each for each in pending if each is not None), default=None)

@@ -6,7 +6,8 @@
     tensor cores    operations of matrix instructions, at the rate at which a warp can have them made
     issue           instructions, one a clock and warp scheduler
     pipes           instructions of the fullest pipe, at its lanes a clock
-    latency         bytes of a block over what it has under way at once, times the latency; for each round of blocks
+    latency         bytes of a block over what it has under way at once, loop by loop, times the latency; for each round
+                    of blocks
 
 The first two are of the device, the others of a multiprocessor: of the one with the most blocks, ``ceil(blocks /
 multiprocessors)``, so that an uneven last wave counts. Nothing overlaps better than by the longest of them, and a real
@@ -289,12 +290,11 @@ def _instructions(work: Work, machine_code: MachineCode | None) -> dict[str, flo
 
 
 def _latency_bound(work: Work, device: Device, filled: Occupancy) -> Bound:
-    read = sum(each.counts.bytes for each in work.traffic if each.reads and not each.shared)
-    own = read / work.blocks if work.blocks else 0.0
-    flying = work.in_flight.bytes
-    phases = max(1.0, own / flying) if flying else 1.0 if own else 0.0
+    turns = sum(each.turns for each in work.flights)
     rounds = math.ceil(work.blocks / max(1, filled.blocks * device.multiprocessors))
+    most = work.in_flight
     text = (
-        f"{own:,.0f} bytes a block, {flying:,.0f} under way, {rounds} {'rounds' if rounds != 1 else 'round'} of blocks"
+        f"{turns:,.0f} turns of {device.latency_us} µs: {most.read:,.0f} bytes a block, {most.bytes:,.0f} under way; "
+        f"{rounds} round{'s' if rounds != 1 else ''} of blocks"
     )
-    return Bound("latency", phases * rounds * device.latency_us, text)
+    return Bound("latency", turns * rounds * device.latency_us, text)

@@ -85,18 +85,26 @@ class Tensor:
 
 @dataclass(frozen=True)
 class InFlight:
-    """What a block has under way from global memory at once, in the loop that reads most. In bytes."""
+    """What a block has under way from global memory at once, in a loop or outside of all. In bytes."""
 
     asynchronous: float
     """By copies of all groups that are not waited for."""
     direct: float
     """By loads of one iteration to registers."""
+    read: float
+    """What a block reads there in all."""
     line: int | None = None
+    """The line of the loop."""
 
     @property
     def bytes(self) -> float:
         """Both."""
         return self.asynchronous + self.direct
+
+    @property
+    def turns(self) -> float:
+        """How often a block waits for memory there, one after another: once for each time what is under way."""
+        return max(1.0, self.read / self.bytes) if self.bytes else 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +122,8 @@ class Work:
     tensors: tuple[Tensor, ...]
     instructions: Mapping[str, float]
     """Instructions of warps, by pipe, that are reckoned for everything but accesses and products."""
-    in_flight: InFlight
+    flights: tuple[InFlight, ...]
+    """Of each loop that reads global memory, and of what is outside of them."""
     iterations: Mapping[int, float] = field(repr=False)
     """Of each loop, by its ``id``, the iterations of all blocks."""
     roots: Mapping[Value, Value] = field(repr=False)
@@ -134,6 +143,11 @@ class Work:
     def threads(self) -> int:
         """Threads of a block."""
         return 32 * self.warps
+
+    @property
+    def in_flight(self) -> InFlight:
+        """Where most is read."""
+        return max(self.flights, key=lambda each: each.read, default=InFlight(0.0, 0.0, 0.0))
 
     @property
     def exact(self) -> bool:
