@@ -31,7 +31,7 @@ __all__ = ["BENCHMARKS", "SCHEMA", "TOOLS", "gpu_tests", "main"]
 SCHEMA = 1
 MARK = "pytest.mark.gpu"
 TOOLS = ("memcheck", "racecheck")
-BENCHMARKS = ("copy_bandwidth", "quantized_matmul", "host_launch", "compile_time")
+BENCHMARKS = ("copy_bandwidth", "matmul", "host_launch", "compile_time")
 """Modules of ``benchmarks`` with a function ``measure() -> list[Row]``."""
 SHARES = {"tests": 0.5, "sanitizer": 0.12, "benchmark": 0.25}
 """What part of the time each stage has at most; it also ends when the whole time is up."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import static_matmul
 from benchmarks.device import BENCHMARKS, SCHEMA, TOOLS
+from benchmarks.product_report import products
 from benchmarks.stages import ROOT
 
 __all__ = ["main", "page"]
@@ -24,11 +25,10 @@ PAGE = ROOT / "docs" / "performance.md"
 
 TITLES = {
     "copy_bandwidth": ("Copy bandwidth", "CuPy's copy on the device: what global memory gives at most."),
-    "quantized_matmul": (
-        "4-bit weights, n = k = 8192",
-        "`examples/matmul_explicit.tvm` and `examples/matmul.tvm` for u4 in groups of 128, beside cuBLAS with f16 "
-        "weights. Buffers take turns, so that nothing is found in the second-level cache; the order of the tasks "
-        "turns around in each round.",
+    "matmul": (
+        "Products, n = k = 8192",
+        "`tilevm.ops.matmul` for weights of many formats in groups of 128, beside cuBLAS with f16 weights. Buffers "
+        "take turns, so that nothing is found in the second-level cache; so do the tasks, in alternating order.",
     ),
     "host_launch": (
         "A launch on the host",
@@ -51,7 +51,8 @@ counts the bytes that have to move: weights, scales, activations and results onc
 
 def page(folder: Path = RESULTS) -> str:
     """The text of the page."""
-    return "\n".join([HEAD, *_parts(_newest(folder)), static_matmul.section(folder / static_matmul.PATH.name)])
+    static = static_matmul.section(folder / static_matmul.PATH.name)
+    return "\n".join([HEAD, *_parts(_newest(folder), folder), static])
 
 
 def _newest(folder: Path) -> list[dict[str, Any]]:
@@ -65,7 +66,7 @@ def _newest(folder: Path) -> list[dict[str, Any]]:
     return [found[name] for name in sorted(found)]
 
 
-def _parts(results: list[dict[str, Any]]) -> Iterator[str]:
+def _parts(results: list[dict[str, Any]], folder: Path) -> Iterator[str]:
     if not results:
         yield "**Nothing was run on a GPU yet.** Each of these says what will be measured.\n"
     for result in results:
@@ -74,6 +75,8 @@ def _parts(results: list[dict[str, Any]]) -> Iterator[str]:
     for name in BENCHMARKS:
         title, text = TITLES[name]
         yield f"## {title}\n\n{text}\n\n{_figures(name, results)}"
+    yield "## Products with quantised weights\n"
+    yield from products(folder / "products")
 
 
 def _about(result: dict[str, Any]) -> str:

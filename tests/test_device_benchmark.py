@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 
 import tilevm
-from benchmarks import device, machine, quantized_matmul, report, stages
+from benchmarks import device, machine, report, stages
 from benchmarks.compile_time import compile_times
 from benchmarks.gpu_plugin import STOPPED
 from benchmarks.stages import Stage
-from tests.case import normal
 from tests.cases import CASES
-from tilevm import PackedArray, UsageError
+from tilevm import UsageError
 from tilevm.runtime.bench import Row
 from tilevm.runtime.nvrtc import nvrtc_version
 
@@ -231,30 +230,6 @@ def test_every_benchmark_measures_and_has_a_place_on_the_page() -> None:
 
 def test_the_page_is_made_of_the_results_that_are_there() -> None:
     assert report.PAGE.read_text(encoding="utf-8") == report.page(), "python -m benchmarks.report"
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, ...]:
-    """The products of the benchmark on a small shape, computed by the interpreter."""
-    monkeypatch.setattr(quantized_matmul, "N", 128)
-    monkeypatch.setattr(quantized_matmul, "K", 256)
-    random = np.random.default_rng(0)
-    x, scale = normal(random, 2, 256, kind=np.float16), (0.01 + 0.01 * random.random((2, 128))).astype(np.float16)
-    data = random.integers(0, 256, 256 * 128 // 2, np.uint8)
-    layout = tilevm.memory_pattern(quantized_matmul.FRAGMENTS).bind((256, 128), 4)
-    examples = quantized_matmul.EXAMPLES
-    explicit = tilevm.load(examples / "matmul_explicit.tvm").matmul_explicit
-    plain = tilevm.load(examples / "matmul.tvm").matmul
-    first = explicit(x, PackedArray(data, "u4", (256, 128), layout), scale)
-    return x, scale, data, first, plain(x, PackedArray(data, "u4", (256, 128)), scale)
-
-
-def test_results_are_checked_before_they_are_measured(small: tuple[Any, ...]) -> None:
-    x, scale, data, first, second = small
-    quantized_matmul._check_strips(np.asarray, x, scale, data, first, second)
-    for wrong in ((first * np.float16(1.01), second), (first, np.zeros_like(second))):
-        with pytest.raises(AssertionError, match="the last 64 columns"):
-            quantized_matmul._check_strips(np.asarray, x, scale, data, *wrong)
 
 
 def test_compile_times_are_measured_where_there_is_a_compiler() -> None:

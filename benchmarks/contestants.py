@@ -1,0 +1,155 @@
+"""Who multiplies: tilevm, cuBLAS, and every peer that is installed (``benchmarks.peers``).
+
+A contestant is given the data of some weights, once, and gives a *product*: a function that takes activations and gives
+``Launches``. Those that take codes get the same codes as all others; those that quantise by themselves get the same
+dense weights, and their figures say so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import tilevm
+from benchmarks.product_data import Data, error_of
+from benchmarks.shapes import Weights
+from tilevm.dtypes import dtype
+from tilevm.ops.matmul import tiles_for
+from tilevm.ops.weights import PackedWeight, kernels
+from tilevm.runtime.bench import copies_needed
+from tilevm.runtime.device import current_device
+
+__all__ = ["Contestant", "CuBlas", "Launches", "Product", "Tilevm", "missing", "sets_for"]
+
+UNIT = 64
+MOST_SETS = 16
+
+
+@dataclass(frozen=True)
+class Launches:
+    """The same product on several sets of buffers."""
+
+    tasks: Sequence[Callable[[], object]]
+    error: Callable[[], float]
+    """How far what the first of them has computed is off, relative to its norm."""
+    nbytes: int
+    """Bytes that it has to move."""
+    tolerance: float = 0.02
+    """How far it may be off."""
+    note: str = ""
+
+
+Product = Callable[[Any], Launches]
+
+
+class Contestant(Protocol):
+    """Someone who multiplies."""
+
+    name: str
+    needs: tuple[str, ...]
+    """Modules without which it cannot."""
+
+    def takes(self, weights: Weights) -> bool:
+        """Whether it has a product for such weights."""
+
+    def load(self, data: Data) -> Product:
+        """Prepares weights, which takes as long as it takes."""
+
+
+def missing(contestant: Contestant) -> str | None:
+    """Why a contestant cannot take part, or None."""
+    absent = [name for name in contestant.needs if importlib.util.find_spec(name) is None]
+    return f"{', '.join(absent)} not installed" if absent else None
+
+
+def sets_for(nbytes: int) -> int:
+    """How many sets of buffers a product takes turns with: larger than the cache together, but not more than 16. Of
+    small weights fewer than that are in the cache too, since it is swept before each round.
+    """
+    return min(MOST_SETS, copies_needed(nbytes, current_device().cache_bytes))
+
+
+class Tilevm:
+    """``tilevm.ops.matmul``: the one place that says which kernel is measured."""
+
+    name = "tilevm"
+    needs: tuple[str, ...] = ()
+
+    def __init__(self, tuned: bool = False) -> None:
+        self._tuned = tuned
+
+    def takes(self, weights: Weights) -> bool:
+        return True
+
+    def load(self, data: Data) -> Product:
+        weights = data.weights
+        group = weights.group or UNIT * math.ceil(weights.k / UNIT)
+        settings = {"W": dtype(weights.format), "S": dtype(weights.scale), "A": dtype("f16"), "GROUP": group}
+        definition = kernels().matmul
+        arrays = {
+            "w": definition.pack("w", data.codes, **settings),
+            "scale": definition.pack("scale", data.scales, **settings),
+        }
+        shape = (weights.k, weights.n)
+        packed = PackedWeight("matmul", shape, dtype("f16"), arrays, settings, 1.0)
+        sets = [packed, *(_copied(packed) for _ in range(sets_for(weights.nbytes) - 1))]
+        return partial(self._product, data, sets)
+
+    def _product(self, data: Data, sets: Sequence[PackedWeight], x: Any) -> Launches:
+        cupy, n = data.cupy, data.weights.n
+        outputs = [cupy.empty((x.shape[0], n), cupy.float16) for _ in sets]
+        first = sets[0]
+        fixed = {"x": x, "tensor_scale": 1.0, **first.settings}
+        chosen = tiles_for(x.shape[0], n)
+        if self._tuned:
+            chosen = dict(tilevm.tune(first.definition, {**first.arrays, **fixed}, buckets=("M",)).best)
+        tasks = [
+            each.definition.prepare(**fixed, **each.arrays, y=y, **chosen)
+            for each, y in zip(sets, outputs, strict=True)
+        ]
+        nbytes = _moved(data.weights.nbytes, x, n)
+        return Launches(tasks, lambda: error_of(cupy.asnumpy(outputs[0]), cupy.asnumpy(x), data.strip), nbytes)
+
+
+def _copied(weight: PackedWeight) -> PackedWeight:
+    arrays = {
+        name: tilevm.PackedArray(each.data.copy(), each.dtype, each.shape, each.layout)
+        for name, each in weight.arrays.items()
+    }
+    return PackedWeight(weight.kernel, weight.shape, weight.activations, arrays, weight.settings, weight.tensor_scale)
+
+
+class CuBlas:
+    """cuBLAS with f16 weights of the same shape, through torch where that is installed, else through CuPy."""
+
+    name = "cuBLAS f16"
+    needs: tuple[str, ...] = ()
+
+    def takes(self, weights: Weights) -> bool:
+        return True
+
+    def load(self, data: Data) -> Product:
+        sets = [data.dense, *(data.dense.copy() for _ in range(sets_for(data.dense.nbytes) - 1))]
+        return partial(self._product, data, sets)
+
+    def _product(self, data: Data, sets: Sequence[Any], x: Any) -> Launches:
+        cupy, n = data.cupy, data.weights.n
+        outputs = [cupy.empty((x.shape[0], n), cupy.float16) for _ in sets]
+        multiply: Callable[..., Any] = cupy.matmul
+        given = x, list(sets), list(outputs)
+        if importlib.util.find_spec("torch") is not None:
+            import torch
+
+            multiply = torch.matmul
+            given = torch.as_tensor(x), [torch.as_tensor(w) for w in sets], [torch.as_tensor(y) for y in outputs]
+        tasks = [partial(multiply, given[0], w, out=y) for w, y in zip(given[1], given[2], strict=True)]
+        nbytes = _moved(data.dense.nbytes, x, n)
+        return Launches(tasks, lambda: error_of(cupy.asnumpy(outputs[0]), cupy.asnumpy(x), data.dense_strip), nbytes)
+
+
+def _moved(weights: int, x: Any, n: int) -> int:
+    return weights + x.nbytes + 2 * x.shape[0] * n
