@@ -34,11 +34,11 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "matmul_explicit_u4": ("matmul_explicit", "sm_80", {"W": "u4"}),
     "matmul_explicit_f6e3m2": ("matmul_explicit", "sm_75", {"W": "f6e3m2"}),
     "attend_i4": ("attention", "sm_80", {}),
-    "quantize_i8_rows": ("quantization", "sm_80", {"A": "f16", "Q": "i8", "GROUP": 4096, "BLOCK": 4096}),
+    "quantize_i8_rows": ("quantization", "sm_80", {"A": "f16", "Q": "i8", "GROUP": 4096, "RUN": 16}),
     "quantize_f4e2m1_hadamard": (
         "quantization",
         "sm_90a",
-        {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32, "RUN": 32, "BLOCK": 4096} | MX,
+        {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32} | MX,
     ),
 }
 """The golden files: the example or operator, the architecture and the compile-time parameters."""

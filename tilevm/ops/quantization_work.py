@@ -270,10 +270,14 @@ def block_of(block: int | tuple[int, ...] | str | None, length: int) -> tuple[in
 
 
 def tile_of(length: int, rows: int, group: int, order: int, whole_rows: bool = False) -> dict[str, Any]:
-    """The compile-time parameters that say on how many numbers a thread block works; all are powers of two."""
-    run = LANES if order > LANES // 2 else LANES // 2
-    least = WARPS * LANES * run
+    """The compile-time parameters that say on how many numbers a thread block works; all are powers of two.
+
+    Each thread computes the scales of its blocks, so it has runs of as many numbers as registers allow; where rows have
+    one scale, runs of half as many are nearer to those of the next thread.
+    """
     whole = 1 << max(0, length - 1).bit_length()
+    run = LANES if order > LANES // 2 or group < whole else LANES // 2
+    least = WARPS * LANES * run
     block = max(group, order, run, whole if whole_rows else min(whole, least // rows))
     tile_rows = max(rows, least // block)
     warps = max(WARPS, tile_rows * block // (LANES * THREAD_NUMBERS))
