@@ -111,6 +111,11 @@ class CompiledKernel:
         return self.emitted.text
 
     @property
+    def cache_entry(self) -> tuple[str, dict[str, bytes]]:
+        """The name and the parts under which a cache of this or another machine keeps what NVRTC made."""
+        return self._compiled.entry, self._compiled.parts
+
+    @property
     def ptx(self) -> str:
         """What NVRTC made of the source."""
         return self._compiled.ptx

@@ -71,6 +71,13 @@ class Compiled:
     ptx: str
     log: str
     resources: Mapping[str, Resources]
+    entry: str = ""
+    """The name under which a cache keeps it, from everything that it depends on."""
+
+    @property
+    def parts(self) -> dict[str, bytes]:
+        """What a cache keeps of it."""
+        return {"cubin": self.cubin, "ptx": self.ptx.encode(), "log": self.log.encode()}
 
 
 def nvrtc_version() -> tuple[int, int]:
@@ -107,7 +114,7 @@ def compile_cuda(
             cache.put(entry, parts)
     log = parts["log"].decode()
     resources = _resources(parts["cubin"], log)
-    return Compiled(architecture.name, parts["cubin"], parts["ptx"].decode(), log, resources)
+    return Compiled(architecture.name, parts["cubin"], parts["ptx"].decode(), log, resources, entry)
 
 
 def _binding() -> Any:

@@ -523,6 +523,7 @@ def test_kernels_compile_to_wide_accesses_and_without_local_memory(name: str, ta
     remarks = [str(each) for each in compiled.remarks]
     assert sum("16-byte loads" in each for each in remarks) >= 1
     assert not [each for each in remarks if "-byte loads" in each and "16-byte" not in each]
-    codes = f"{min(16, bindings.get('RUN', 16 if kernel == 'quantize_long' else 32) * tilevm.dtype(bindings.get('Q', 'f16')).bits // 8)}-byte stores"
+    run = bindings.get("RUN", 16 if kernel == "quantize_long" else 32)
+    codes = f"{min(16, run * tilevm.dtype(bindings.get('Q', 'f16')).bits // 8)}-byte stores"
     assert any(codes in each for each in remarks), remarks
     assert not [each for each in remarks if "moved between layouts" in each]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -116,6 +116,38 @@ def test_patience_counts_what_was_measured(h200: dict[int, float | str], tmp_pat
     result = tuned(tmp_path, patience=2)
     assert result.best == {"B": 256}
     assert [each.config["B"] for each in result.of_state("left out")] == [32]
+
+
+def test_a_reference_that_takes_too_long_is_said(
+    h200: dict[int, float | str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h200.update({256: 4.0, 128: 9.0, 64: 9.0, 32: 9.0})
+    never = object()
+    monkeypatch.setattr(search, "run_on_host", never)
+
+    class Here(Executor):
+        """Does everything at once but the reference, which never ends."""
+
+        def submit(self, fn: Any, /, *args: Any, **keywords: Any) -> Any:
+            made: Future[Any] = Future()
+            if fn.args != (never,):
+                made.set_result(fn(*args))
+            return made
+
+    result = tuned(tmp_path, executor=Here(), seconds=0.05)
+    assert result.best == {"B": 256}
+    assert result.notes[0].startswith("numbers were not compared: the interpreter took longer than 0.05 s")
+    assert not result.of_state("failed")
+
+
+def test_machine_code_of_another_machine_goes_into_the_cache(
+    h200: dict[int, float | str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h200.update({256: 4.0, 128: 9.0, 64: 9.0, 32: 9.0})
+    kept: list[str] = []
+    monkeypatch.setattr(search.Cache, "put", lambda self, name, parts: kept.append(name) if parts["cubin"] else None)
+    tuned(tmp_path)
+    assert len(set(kept)) == 4
 
 
 def test_a_target_that_does_not_run_here_is_ranked(h200: dict[int, float | str], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from tilevm.arch import arch
 from tilevm.errors import ArgumentError, Diagnostic, TilevmError, UsageError
+from tilevm.runtime.cache import Cache
 from tilevm.runtime.device import Device
 from tilevm.runtime.tuning import measure
 from tilevm.runtime.tuning.estimate import CostModel, Estimate, least_registers
@@ -200,6 +201,8 @@ class Search:
         chosen = self.open[: self.options.limit]
         for entry, made in self._tasks(runner, compile_candidate, chosen, bar, "compiling"):
             assert isinstance(made, Made)
+            if not runner.owned and self.device is not None:
+                Cache().put(*made.entry)  # it may have been made on another machine
             entry.predict(
                 made.estimate,
                 state="ranked",
@@ -301,6 +304,12 @@ class Search:
             if outcome.problem is None and not isinstance(outcome.value, Refusal):
                 found: tuple[Any, ...] = outcome.value
                 return found
+            if outcome.problem == "hung":
+                self.notes.append(
+                    f"numbers were not compared: the interpreter took longer than {self.options.seconds:g} s for the "
+                    "reference; reference=… gives another, seconds=… more time"
+                )
+                return None
             why = outcome.value if outcome.problem is None else None
             self._drop(entry, why or Refusal("failed", f"{outcome.problem} in the interpreter", outcome.reason))
         return None

@@ -1,8 +1,8 @@
 """What an executor is given: functions of this module on a ``Job`` and a configuration, all of it small to pickle.
 
-Each gives what the search needs to know and nothing else, so that results are small too; machine code goes into the
-cache on disk of the machine that made it, and comes back as bytes for the one that runs it. A mistake that makes a
-candidate useless is a ``Refusal``; anything else is raised, and the runner notes it.
+Each gives what the search needs to know and nothing else, so that results are small too. Machine code goes into the
+cache on disk of the machine that made it, and comes back as bytes for that of the machine that runs it. A mistake that
+makes a candidate useless is a ``Refusal``; anything else is raised, and the runner notes it.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Made:
-    """A candidate that was compiled: its machine code, what it takes, and what it will take in time."""
+    """A candidate that was compiled: what it takes, what it will take in time, and its machine code for a cache."""
 
-    cubin: bytes
+    entry: tuple[str, dict[str, bytes]]
     registers: int
     spilled_bytes: int | None
     shared_bytes: int
@@ -123,7 +123,7 @@ def compile_candidate(task: Task) -> Made | Refusal:
     spilled = None if taken.spill_store_bytes is None else taken.spill_store_bytes + (taken.spill_load_bytes or 0)
     shared = taken.shared_bytes + taken.dynamic_shared_bytes
     estimate = job.model(compiled, sizes, compiled.arch, thorough=False)
-    return Made(compiled.cubin, taken.registers, spilled, shared, estimate)
+    return Made(compiled.cache_entry, taken.registers, spilled, shared, estimate)
 
 
 @dataclass(frozen=True)
