@@ -9,6 +9,7 @@ that a single code which is one off is seen.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 import tilevm
 from tilevm.dtypes import DType, codebook, dtype
 from tilevm.errors import ArgumentError, DTypeError, UsageError
-from tilevm.ops import PackedWeight, hadamard, matmul, pack_weight, quantize
+from tilevm.ops import PackedWeight, hadamard, matmul, pack_gated, pack_weight, quantize
 from tilevm.ops.matmul import tiles_for
 from tilevm.ops.weights import kernels
 from tilevm.packed_array import PackedArray
@@ -107,15 +108,20 @@ def weight_of(q: QuantizedTensor, name: str, apart: bool = False) -> Matrix:
     return numbers if q.axis == 0 else numbers.T
 
 
-def check(x: Any, exact: Matrix, q: QuantizedTensor, packed: PackedWeight, **options: Any) -> None:
-    """The product is within the bound; zeros, and one code that is one off, are not."""
+def allowed_of(exact: Matrix, q: QuantizedTensor, packed: PackedWeight, **options: Any) -> tuple[Matrix, Matrix]:
+    """The product, and how far from it the kernel may be."""
     name = packed.activations.name
     w = weight_of(q, name)
     y = exact @ w
-    apart = (
-        weight_of(q, name, apart=True) if packed.settings["GROUP"] >= 64 and q.dtype.kind in ("uint", "int") else None
-    )
-    allowed = bound(exact, w, y, name, packed.settings["GROUP"] >= 64, apart)
+    group = packed.settings["GROUP"]
+    sums = bool(options.get("SUMS", tiles_for(*y.shape, group)["SUMS"]))
+    reach = weight_of(q, name, apart=True) if sums and q.dtype.kind in ("uint", "int") else None
+    return y, bound(exact, w, y, name, sums, reach)
+
+
+def check(x: Any, exact: Matrix, q: QuantizedTensor, packed: PackedWeight, **options: Any) -> None:
+    """The product is within the bound; zeros, and one code that is one off, are not."""
+    y, allowed = allowed_of(exact, q, packed, **options)
     found = np.asarray(matmul(x, packed, **options), np.float64)
     assert found.shape == y.shape
     assert (np.abs(found - y) <= allowed).all(), float((np.abs(found - y) / allowed).max())
@@ -192,19 +198,18 @@ def test_emitted_code_computes_the_same_for_every_format(kind: DType, name: str)
         check(x, exact, q, pack_weight(q, name), backend="simulator")
 
 
-def test_one_packed_form_serves_every_tile() -> None:
-    q = random_weight(dtype("f5e2m2"), (264, 258), (128, 1))
+@pytest.mark.parametrize("kind", ["f5e2m2", "i4", "u2"])
+def test_one_packed_form_serves_every_tile(kind: str) -> None:
+    q = random_weight(dtype(kind), (264, 258), (128, 1), zeros="u2" if kind == "u2" else None)
     x, exact = activations(70, 264, "f16")
     packed = pack_weight(q)
     for tiles in (
-        {"WM": 1, "WN": 1, "MT": 1, "STAGES": 2},
-        {"WM": 1, "WN": 8, "MT": 1, "KU": 2, "STAGES": 6},
-        {"WM": 4, "WN": 2, "MT": 2, "STAGES": 3},
-        {"WM": 2, "WN": 4, "MT": 8, "STAGES": 4},
+        {"WM": 1, "WN": 1, "MT": 1, "STAGES": 2, "SUMS": True},
+        {"WM": 1, "WN": 8, "MT": 1, "KU": 2, "STAGES": 6, "SUMS": True},
+        {"WM": 4, "WN": 2, "MT": 2, "STAGES": 3, "SUMS": False},
+        {"WM": 2, "WN": 4, "MT": 8, "KU": 2, "STAGES": 4, "SWEEP": 2},
     ):
-        found = np.asarray(matmul(x, packed, **tiles), np.float64)
-        y = exact @ weight_of(q, "f16")
-        assert (np.abs(found - y) <= bound(exact, weight_of(q, "f16"), y, "f16", sums=True)).all()
+        check(x, exact, q, packed, **tiles)
 
 
 @pytest.mark.parametrize("tiles", [{"WM": 2, "WN": 2, "MT": 1}, {"WM": 1, "WN": 1, "MT": 2, "KU": 2}])
@@ -221,6 +226,100 @@ def test_awkward_shapes(shape: tuple[int, int], rows: int) -> None:
     q = random_weight(dtype("i4"), shape, (min(32, shape[0]), 1))
     x, exact = activations(rows, shape[0], "f16")
     check(x, exact, q, pack_weight(q))
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5, 13, 1000])
+@pytest.mark.parametrize("rows", [3, 40])
+def test_work_is_shared_among_any_number_of_blocks(blocks: int, rows: int) -> None:
+    q = random_weight(dtype("i4"), (328, 200), (64, 1))
+    x, exact = activations(rows, 328, "f16")
+    packed = pack_weight(q)
+    check(x, exact, q, packed, blocks=blocks)
+    np.testing.assert_array_equal(matmul(x, packed, blocks=blocks), matmul(x, packed, blocks=blocks))
+
+
+@needs_compiler
+def test_emitted_code_shares_work_among_blocks() -> None:
+    q = random_weight(dtype("u4"), (328, 130), (64, 1), zeros="u4")
+    x, exact = activations(9, 328, "f16")
+    for blocks in (2, 5):
+        check(x, exact, q, pack_weight(q), blocks=blocks, backend="simulator")
+
+
+def ended(y: Matrix, bias: Matrix, activation: str | None, residual: Matrix) -> Matrix:
+    y = y + bias
+    if activation == "gelu":
+        y = 0.5 * y * (1 + np.vectorize(math.erf)(y / math.sqrt(2)))
+    elif activation == "silu":
+        y = y / (1 + np.exp(-y))
+    return y + residual
+
+
+@pytest.mark.parametrize("activation", [None, "gelu", "silu"])
+@pytest.mark.parametrize("blocks", [None, 7])
+@pytest.mark.parametrize("backend", ["interpreter", pytest.param("simulator", marks=needs_compiler)])
+def test_bias_activation_and_residual_are_applied_to_the_sums(
+    activation: str | None, blocks: int | None, backend: str
+) -> None:
+    if backend == "simulator" and (activation, blocks) != ("gelu", None):
+        backend = "interpreter"
+    q = random_weight(dtype("i4"), (256, 72), (64, 1))
+    x, exact = activations(6, 256, "f16")
+    random = np.random.default_rng(9)
+    bias, residual = random.standard_normal(72).astype(np.float16), random.standard_normal((6, 72)).astype(np.float16)
+    y, allowed = allowed_of(exact, q, pack_weight(q))
+    wanted = ended(y, bias.astype(np.float64), activation, residual.astype(np.float64))
+    found = matmul(
+        x, pack_weight(q), bias=bias, activation=activation, residual=residual, blocks=blocks, backend=backend
+    )
+    # Both activations rise by at most 1.13 times as much as their argument; f32 rounds a few times more.
+    wide = 1.13 * allowed + 2.0**-11 * np.abs(wanted) + 2.0**-19 * (1 + np.abs(y))
+    assert (np.abs(np.asarray(found, np.float64) - wanted) <= wide).all()
+    for left_out in (ended(y, 0 * bias, activation, residual), ended(y, bias, activation, 0 * residual)):
+        assert (np.abs(left_out - wanted) > wide).any()
+
+
+@pytest.mark.parametrize("backend", ["interpreter", pytest.param("simulator", marks=needs_compiler)])
+def test_gated_products(backend: str) -> None:
+    gate, up = (random_weight(dtype("u4"), (192, 96), (64, 1), "f16", "u4", seed=seed) for seed in (1, 2))
+    x, exact = activations(6, 192, "f16")
+    exact = exact / 8
+    x = (x / np.float16(8)).astype(np.float16)
+    (first, one), (second, other) = (allowed_of(exact, each, pack_weight(each)) for each in (gate, up))
+    silu = first / (1 + np.exp(-first))
+    wanted = silu * second
+    allowed = 1.13 * one * np.abs(second) + other * (np.abs(silu) + one) + 2.0**-11 * np.abs(wanted) + 2.0**-20
+    found = np.asarray(matmul(x, pack_gated(gate, up), backend=backend), np.float64)
+    assert (np.abs(found - wanted) <= allowed).all()
+    assert (np.abs(wanted) > allowed).any()
+    residual = np.ones((6, 96), np.float16)
+    more = np.asarray(matmul(x, pack_gated(gate, up), residual=residual), np.float64)
+    assert (np.abs(more - wanted - 1) <= allowed + 2.0**-10).all()
+
+
+def test_endings_that_do_not_fit_are_refused() -> None:
+    q = random_weight(dtype("i4"), (64, 64), (64, 1))
+    x = np.ones((2, 64), np.float16)
+    wrong: list[dict[str, Any]] = [
+        {"activation": "relu"},
+        {"bias": np.ones(63, np.float16)},
+        {"residual": np.ones((1, 64), np.float16)},
+        {"blocks": 0},
+        {"blocks": 1.5},
+    ]
+    for options in wrong:
+        with pytest.raises(ArgumentError, match="A026"):
+            matmul(x, pack_weight(q), **options)
+    with pytest.raises(ArgumentError, match="A026"):
+        matmul(x, pack_gated(q, q), activation="silu")
+    tokens = quantize(x, "i8")
+    with pytest.raises(ArgumentError, match="A026"):
+        matmul(tokens.codes, pack_weight(q, "i8"), x_scale=tokens.scales[:, 0], bias=np.ones(64, np.float16))
+    for other, name in ((random_weight(dtype("i4"), (64, 32), (64, 1)), "f16"), (q, "i8")):
+        with pytest.raises(ArgumentError, match="A025"):
+            pack_gated(q, other, name)
+    with pytest.raises(ArgumentError, match="A025"):
+        pack_gated(*[random_weight(dtype("i4"), (64, 48), (64, 1))] * 2)
 
 
 def test_no_rows_and_no_tokens() -> None:
@@ -450,9 +549,9 @@ def has_nvrtc() -> bool:
 
 @pytest.mark.skipif(not has_nvrtc(), reason="needs CuPy and NVRTC")
 @pytest.mark.parametrize("bits", range(1, 9))
-@pytest.mark.parametrize("target", ["sm_80", "sm_90a"])
-def test_weights_go_straight_from_16_byte_loads_to_fragments(bits: int, target: str) -> None:
-    settings = {"W": f"u{bits}", "RAW": bits in (1, 2, 4, 8), **tiles_for(1, 8192)}
+@pytest.mark.parametrize(("target", "rows"), [("sm_80", 1), ("sm_90a", 16), ("sm_90a", 4096)])
+def test_weights_go_straight_from_16_byte_loads_to_fragments(bits: int, target: str, rows: int) -> None:
+    settings = {"W": f"u{bits}", "RAW": bits in (1, 2, 4, 8), **tiles_for(rows, 8192)}
     compiled = kernels().matmul.compile(target, divisible={"K": 64, "N": 64}, **settings)
     remarks = "\n".join(map(str, compiled.remarks))
     assert "16-byte loads" in remarks

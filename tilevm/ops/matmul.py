@@ -14,6 +14,7 @@ from typing import Any
 from tilevm.errors import ArgumentError
 from tilevm.ops.quantization import hadamard
 from tilevm.ops.weights import PackedWeight, kernels
+from tilevm.ops.workspace import workspace
 from tilevm.packed_array import PackedArray
 
 __all__ = ["matmul", "tiles_for"]
@@ -25,24 +26,35 @@ def matmul(
     *,
     x_scale: Any = None,
     wide_x: Any = None,
+    bias: Any = None,
+    activation: str | None = None,
+    residual: Any = None,
     y: Any = None,
+    blocks: int | None = None,
     backend: str | None = None,
     target: str | None = None,
     **settings: Any,
 ) -> Any:
     """The product of activations ``x[M, K]`` with a packed weight ``[K, N]``: ``[M, N]`` in the format of ``x``.
 
+    ``bias[N]``, then ``activation`` (``gelu``, with erf, or ``silu``), then ``residual[M, N]`` are applied to the sums
+    in f32, before they are rounded. A weight from ``pack_gated`` gives ``silu(x @ gate) * (x @ up)``, before the
+    residual.
+
     For activations of 8 bits, ``x_scale`` is ``f32[M]``, one scale for each row, and the result is ``f16``, or the
     format of ``settings["B"]``; a weight with wide rows or a correction also takes ``wide_x``, the activations as they
-    were before they were quantised, in ``f16``. ``y`` is written where it is given. ``settings`` are compile-time
-    parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number of rows. ``backend`` and
-    ``target`` are those of any call.
+    were before they were quantised, in ``f16``. ``y`` is written where it is given.
+
+    ``blocks`` shares the work of all tiles evenly among so many thread blocks (stream-k), where there are too few tiles
+    to fill a GPU; the sums of a tile are added in a fixed order, so results repeat bit for bit. ``settings`` are
+    compile-time parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number of rows.
+    ``backend`` and ``target`` are those of any call.
 
     Where the rows of the weight are permuted (GPTQ's act-order), those of ``x`` are taken in their order; where they
     went through a Hadamard transform, ``x`` goes through the same one first. Activations of 8 bits were quantised after
     both: ``tilevm.ops.quantize(x[:, weight.permutation], "i8", transform=…)``.
 
-    Raises ``ArgumentError`` A026 for a scale, or a wide input, that is missing or not needed, and what a call of a
+    Raises ``ArgumentError`` A026 for what is missing or not taken by the kernel of the weight, and what a call of a
     kernel raises.
 
     >>> import numpy as np
@@ -70,17 +82,48 @@ def matmul(
     if weight.transform is not None and not narrow:
         x = hadamard(x, replace(weight.transform, axis=1), backend=backend, target=target)
     arguments |= {"x": x} | ({} if x_scale is None else {"x_scale": x_scale})
-    chosen = weight.settings | tiles_for(x.shape[0], weight.shape[1])
+    known = tiles_for(x.shape[0], weight.shape[1], weight.settings["GROUP"])
+    names = {each.name for each in weight.definition.definition.compile_time}
+    chosen = weight.settings | {name: value for name, value in known.items() if name in names} | settings
+    ending = {"bias": bias, "activation": activation, "residual": residual, "blocks": blocks}
+    kernel = weight.definition
+    if weight.kernel == "matmul":
+        chosen |= _ending(arguments, x, weight, bias, activation, residual)
+        if blocks is not None:
+            kernel = kernels().matmul_stream
+            arguments |= workspace(x, weight, chosen, blocks)
+    elif any(each is not None for each in ending.values()):
+        name = next(name for name, each in ending.items() if each is not None)
+        raise ArgumentError("A026", f"the kernel `{weight.kernel}` of this weight takes no {name}", argument=name)
     if weight.columns is None:
         arguments |= {} if y is None else {"y": y}
-        return weight.definition(backend=backend, target=target, **arguments, **(chosen | settings))
+        return kernel(backend=backend, target=target, **arguments, **chosen)
     # Each block has columns of one format.
-    found = weight.definition(backend=backend, target=target, **arguments, **(chosen | settings | {"WN": 1}))
-    found = _columns(found, weight.columns)
+    found = _columns(kernel(backend=backend, target=target, **arguments, **(chosen | {"WN": 1})), weight.columns)
     if y is None:
         return found
     y[...] = found
     return y
+
+
+ACTIVATION = {None: 0, "gelu": 1, "silu": 2}
+
+
+def _ending(
+    arguments: dict[str, Any], x: Any, weight: PackedWeight, bias: Any, activation: str | None, residual: Any
+) -> dict[str, Any]:
+    """Settings of what is done with the sums; adds its arrays to the arguments. What is not read is ``x``."""
+    rows, columns = x.shape[0], weight.shape[1]
+    gated = bool(weight.settings.get("GATED"))
+    if activation not in ACTIVATION or (gated and (activation or bias is not None)):
+        has = "has its own, and takes no bias" if gated else "is gelu or silu"
+        raise ArgumentError("A026", f"the activation of this product {has}", argument="activation")
+    for name, each, shape in (("bias", bias, (columns,)), ("residual", residual, (rows, columns))):
+        if each is not None and tuple(each.shape) != shape:
+            raise ArgumentError("A026", f"`{name}` has the shape {list(shape)}, not {list(each.shape)}", argument=name)
+    arguments["bias"] = x if bias is None else bias.reshape(1, columns)
+    arguments["residual"] = x if residual is None else residual
+    return {"BIAS": bias is not None, "ACTIVATION": ACTIVATION[activation], "RESIDUAL": residual is not None}
 
 
 def _columns(array: Any, columns: Any) -> Any:
@@ -111,16 +154,23 @@ def _more(x: Any, weight: PackedWeight, backend: str | None, target: str | None)
     return kernels().dense(x, weight.left, backend=backend, target=target)
 
 
-def tiles_for(rows: int, columns: int) -> dict[str, int]:
+def tiles_for(rows: int, columns: int, group: int = 128) -> dict[str, Any]:
     """Warps and tiles for a product of so many rows and columns, where no tuner has chosen.
 
-    Few rows want many small blocks, so that every multiprocessor reads its share of the weights; many rows want large
-    tiles, in which each weight that is cast is multiplied often.
+    Few rows want many small blocks, so that every multiprocessor reads its share of the weights, and codes that are
+    multiplied as they are; many rows want large tiles, in which each weight that is scaled once is multiplied often.
 
-    >>> tiles_for(1, 8192), tiles_for(4096, 8192)
-    ({'WM': 1, 'WN': 2, 'MT': 1, 'STAGES': 4}, {'WM': 2, 'WN': 2, 'MT': 8, 'STAGES': 3})
+    >>> tiles_for(1, 8192)
+    {'WM': 1, 'WN': 2, 'MT': 1, 'KU': 2, 'STAGES': 4, 'SUMS': True}
+    >>> tiles_for(4096, 8192)
+    {'WM': 2, 'WN': 2, 'MT': 8, 'KU': 1, 'STAGES': 3, 'SUMS': False}
     """
-    wide = 2 if columns > 64 else 1
-    if rows <= 64:
-        return {"WM": 1, "WN": wide, "MT": next(tiles for tiles in (1, 2, 4, 8) if rows <= 8 * tiles), "STAGES": 4}
-    return {"WM": 2, "WN": wide, "MT": 8, "STAGES": 3}
+    few = rows <= 32 and group >= 64
+    return {
+        "WM": 1 if rows <= 64 else 2,
+        "WN": 2 if columns > 64 else 1,
+        "MT": next((tiles for tiles in (1, 2, 4) if rows <= 8 * tiles), 8),
+        "KU": 2 if few and group % 128 == 0 else 1,
+        "STAGES": 4 if rows <= 64 else 3,
+        "SUMS": few,
+    }

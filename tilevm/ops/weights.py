@@ -17,7 +17,7 @@ from tilevm.packed_array import PackedArray
 from tilevm.quantization import ColumnSplit, Hadamard, LowRank, OutlierSplit, QuantizedTensor
 from tilevm.runtime.kernel import Kernel, Module, load
 
-__all__ = ["PackedWeight", "Weight", "kernels", "pack_weight"]
+__all__ = ["PackedWeight", "Weight", "kernels", "pack_gated", "pack_weight"]
 
 Weight: TypeAlias = QuantizedTensor | OutlierSplit | LowRank | ColumnSplit
 """What can be packed."""
@@ -54,7 +54,8 @@ class PackedWeight:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, padding included."""
-        return sum(each.nbytes for each in self.arrays.values()) + (0 if self.left is None else self.left.nbytes)
+        held = {id(each): each.nbytes for each in self.arrays.values()}
+        return sum(held.values()) + (0 if self.left is None else self.left.nbytes)
 
     @property
     def definition(self) -> Kernel:
@@ -70,7 +71,8 @@ class PackedWeight:
         def moved(each: PackedArray) -> PackedArray:
             return PackedArray(cupy.asarray(each.data), each.dtype, each.shape, each.layout)
 
-        arrays = {name: moved(each) for name, each in self.arrays.items()}
+        once = {id(each): moved(each) for each in self.arrays.values()}
+        arrays = {name: once[id(each)] for name, each in self.arrays.items()}
         return replace(self, arrays=arrays, left=None if self.left is None else moved(self.left))
 
     def __repr__(self) -> str:
@@ -112,9 +114,51 @@ def pack_weight(weight: Weight, activations: DType | str = "f16") -> PackedWeigh
             left, right = right.T, left.T
         packed = _plus(weight.quantized, right, target)
         return replace(packed, left=PackedArray.from_values(left, packed.arrays["wide"].dtype))
-    parts = parts_of(weight, target)
-    kernel = "matmul_8" if target.bits == 8 else "matmul" if parts.zeros is None else "matmul_zero"
-    return _packed(kernel, parts, target, weight)
+    return _packed("matmul_8" if target.bits == 8 else "matmul", parts_of(weight, target), target, weight)
+
+
+def pack_gated(gate: QuantizedTensor, up: QuantizedTensor, activations: DType | str = "f16") -> PackedWeight:
+    """Two weights of one shape for a product that ends in ``silu(x @ gate) * (x @ up)``, with half of the columns.
+
+    Both have one format and one scheme, columns in a multiple of 32, and activations of 16 bits. Raises
+    ``ArgumentError`` A025 for weights that differ, and what ``pack_weight`` refuses.
+
+    >>> import tilevm
+    >>> random = np.random.default_rng(0)
+    >>> gate, up = (tilevm.quantize(random.standard_normal((128, 96)), "i4", group=64) for _ in range(2))
+    >>> pack_gated(gate, up)
+    PackedWeight(u4[128, 96] for f16, matmul, 13,056 bytes)
+    """
+    target = dtype(activations)
+    if target.name not in ("f16", "bf16"):
+        raise refused(f"a gated product takes activations of f16 or bf16, not {target}")
+    both = [parts_of(each, target) for each in (gate, up)]
+    first, second = both
+    alike = all(
+        getattr(first, name) == getattr(second, name) for name in ("shape", "group", "tensor_scale", "raw")
+    ) and [part and part.dtype for part in (first.codes, first.scales, first.zeros)] == [
+        part and part.dtype for part in (second.codes, second.scales, second.zeros)
+    ]
+    if not alike or gate.transform != up.transform or gate.permutation is not None or up.permutation is not None:
+        raise refused("the two weights of a gated product have one shape, format and scheme")
+    if first.shape[1] % (UNIT // 2):
+        raise refused(f"a gated product has a multiple of {UNIT // 2} columns, not {first.shape[1]}")
+    joined = Parts(
+        _in_turns(first.codes, second.codes),
+        _in_turns(first.scales, second.scales),
+        None if first.zeros is None or second.zeros is None else _in_turns(first.zeros, second.zeros),
+        first.group,
+        first.tensor_scale,
+        first.raw,
+    )
+    packed = _packed("matmul", joined, target, gate, {"GATED": True})
+    return replace(packed, shape=first.shape)
+
+
+def _in_turns(first: PackedArray, second: PackedArray) -> PackedArray:
+    """32 columns of one, 32 of the other, and so on."""
+    halves = [each.codes().reshape(each.shape[0], -1, 1, UNIT // 2) for each in (first, second)]
+    return PackedArray.from_codes(np.concatenate(halves, axis=2).reshape(first.shape[0], -1), first.dtype)
 
 
 def _packed(
@@ -127,7 +171,12 @@ def _packed(
     if parts.zeros is not None:
         settings["Z"] = parts.zeros.dtype
         laid_out["zero"] = parts.zeros
+    if kernel in ("matmul", "matmul_plus"):
+        # These have a zero point for each group; where the weight has none they get the scales, and do not read them.
+        settings = {"Z": parts.scales.dtype} | settings | {"ZERO": parts.zeros is not None}
     arrays = {name: kernels()[kernel].pack(name, each, **settings) for name, each in laid_out.items()}
+    if "Z" in settings:
+        arrays.setdefault("zero", arrays["scale"])
     return PackedWeight(
         kernel, parts.shape, target, arrays, settings, parts.tensor_scale, weight.permutation, weight.transform
     )
@@ -141,10 +190,8 @@ def _plus(weight: QuantizedTensor, wide: NDArray[np.float32], target: DType) -> 
     if target.bits == 8:
         packed = _packed("matmul_8_plus", parts, target, weight, {"B": kind})
         return replace(packed, arrays=packed.arrays | {"wide": rows})
-    # The kernel has a zero point for each group; where the weight has none it gets the scales, and does not read them.
-    own = {"ZERO": parts.zeros is not None}
-    packed = _packed("matmul_plus", parts, target, weight, own if parts.zeros else own | {"Z": parts.scales.dtype})
-    return replace(packed, arrays={"zero": packed.arrays["scale"]} | packed.arrays | {"wide": rows})
+    packed = _packed("matmul_plus", parts, target, weight)
+    return replace(packed, arrays=packed.arrays | {"wide": rows})
 
 
 def _of_columns(weight: ColumnSplit, target: DType) -> PackedWeight:
