@@ -241,6 +241,32 @@ def test_a_conversion_that_fails_half_way_leaves_the_file_that_was_there(tmp_pat
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "out"]
 
 
+def test_a_tensor_with_every_part_is_converted_once_more(tmp_path: Path) -> None:
+    def small(kind: str, *shape: int) -> PackedArray:
+        return PackedArray.from_codes(RANDOM.integers(0, 2 ** dtype(kind).bits, shape), kind)
+
+    def nested() -> QuantizedTensor:
+        halves = scales(RANDOM, 1, 2), scales(RANDOM, 1, 2)
+        return QuantizedTensor.grouped(small("u6", 4, 2), halves[0], 4, 0, halves[1], offsets=scales(RANDOM, 1, 2))
+
+    tensor = QuantizedTensor.grouped(
+        small("u4", 64, 2),
+        nested(),
+        16,
+        0,
+        scales(RANDOM, 4, 2),
+        offsets=nested(),
+        tensor_scale=0.3,
+        permutation=RANDOM.permutation(64),
+        codebooks=RANDOM.normal(size=(4, 2, 16)).astype("f4"),
+    )
+    tensor.save(tmp_path / "a", "ß" * 200)
+    for _ in range(2):
+        with checkpoints.open(tmp_path / "a") as checkpoint:
+            checkpoints.convert(checkpoint, tmp_path / "a")
+    np.testing.assert_array_equal(QuantizedTensor.load(tmp_path / "a").dequantize(), tensor.dequantize())
+
+
 def test_a_file_may_be_converted_in_its_own_place(tmp_path: Path) -> None:
     sample = SAMPLES["gptq-4-shuffled"](RANDOM)
     path = sample.save(tmp_path / "in")

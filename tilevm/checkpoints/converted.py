@@ -14,10 +14,10 @@ from tilevm.safetensors import LONGEST_HEADER, writing
 
 __all__ = ["Converted", "convert"]
 
-_PARTS, _PART, _SHAPE, _TABLE = 5, 400, 700, 8000
-"""A quantised tensor has at most so many parts; beside its name a part takes so many bytes of the header, and a shape
-and a codebook of its own so many more.
-"""
+_PARTS = {"plain": 1, "tilevm": 16}
+"""A tensor of other formats has at most five parts, with those of scales and offsets."""
+_PART, _SHAPE, _TABLE = 400, 700, 8000
+"""Beside its name a part takes so many bytes of the header, and a shape and a codebook of its own so many more."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _room(source: Checkpoint) -> int:
     room = 200
     for name in source.names:
         form = source.format_of(name)
-        many = 1 if form == "plain" else _PARTS
+        many = _PARTS.get(form, 5)
         table = _TABLE if form in ("nf4", "fp4", "tilevm") else 0
         room += _SHAPE + table + many * (_PART + 2 * len(json.dumps(name)))
     return min(room, LONGEST_HEADER)
