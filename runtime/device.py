@@ -61,6 +61,11 @@ class Device:
         return str(self._properties["name"].decode())
 
     @property
+    def multiprocessors(self) -> int:
+        """How many there are."""
+        return int(self._properties["multiProcessorCount"])
+
+    @property
     def cache_bytes(self) -> int:
         """The second-level cache."""
         return int(self._properties["l2CacheSize"])

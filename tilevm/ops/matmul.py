@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,10 @@ from tilevm.ops.quantization import hadamard
 from tilevm.ops.weights import PackedWeight, kernels
 from tilevm.ops.workspace import workspace
 from tilevm.packed_array import PackedArray
+from tilevm.runtime.backends import lies_on_gpu
+from tilevm.runtime.device import current_device
 
-__all__ = ["matmul", "tiles_for"]
+__all__ = ["blocks_for", "matmul", "tiles_for"]
 
 
 def matmul(
@@ -45,10 +48,10 @@ def matmul(
     format of ``settings["B"]``; a weight with wide rows or a correction also takes ``wide_x``, the activations as they
     were before they were quantised, in ``f16``. ``y`` is written where it is given.
 
-    ``blocks`` shares the work of all tiles evenly among so many thread blocks (stream-k), where there are too few tiles
-    to fill a GPU; the sums of a tile are added in a fixed order, so results repeat bit for bit. ``settings`` are
-    compile-time parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number of rows.
-    ``backend`` and ``target`` are those of any call.
+    ``blocks`` shares the work of all tiles evenly among so many thread blocks (stream-k); on a GPU that is done where
+    there are too few tiles to fill it. The sums of a tile are added in a fixed order, so results repeat bit for bit.
+    ``settings`` are compile-time parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number
+    of rows. ``backend`` and ``target`` are those of any call.
 
     Where the rows of the weight are permuted (GPTQ's act-order), those of ``x`` are taken in their order; where they
     went through a Hadamard transform, ``x`` goes through the same one first. Activations of 8 bits were quantised after
@@ -89,6 +92,8 @@ def matmul(
     kernel = weight.definition
     if weight.kernel == "matmul":
         chosen |= _ending(arguments, x, weight, bias, activation, residual)
+        if blocks is None and lies_on_gpu(x):
+            blocks = blocks_for(x.shape[0], weight.shape[1], current_device().multiprocessors, chosen)
         if blocks is not None:
             kernel = kernels().matmul_stream
             arguments |= workspace(x, weight, chosen, blocks)
@@ -152,6 +157,21 @@ def _more(x: Any, weight: PackedWeight, backend: str | None, target: str | None)
     if weight.left is None:
         return _columns(x, weight.rows)
     return kernels().dense(x, weight.left, backend=backend, target=target)
+
+
+def blocks_for(rows: int, columns: int, multiprocessors: int, settings: Mapping[str, Any]) -> int | None:
+    """Among how many blocks the work is shared on a GPU; None where every tile has a block of its own.
+
+    Tiles that fill a GPU twice over leave little idle at the end. Fewer are shared among as many blocks as run at
+    once: four on a multiprocessor for tiles of few rows, of which many fit, else two.
+
+    >>> blocks_for(1, 8192, 132, tiles_for(1, 8192)), blocks_for(4096, 8192, 132, tiles_for(4096, 8192))
+    (528, None)
+    """
+    high, wide = 8 * settings["WM"] * settings["MT"], 64 * settings["WN"]
+    tiles = -(-rows // high) * -(-columns // wide)
+    at_once = multiprocessors * (4 if high <= 64 else 2)
+    return at_once if tiles < 2 * at_once else None
 
 
 def tiles_for(rows: int, columns: int, group: int = 128) -> dict[str, Any]:
