@@ -431,6 +431,9 @@ def test_what_cannot_be_fused_is_refused() -> None:
 
 
 REFUSED = [
+    ("D011", ("i8", 32.0), {}),
+    ("D019", ("i8",), {"calibration": ["mse"]}),
+    ("D019", ("i8",), {"scale_rounding": ["up"]}),
     ("D001", ("f6e3m3",), {}),
     ("D004", ("i8",), {"rounding": "up"}),
     ("D011", ("i8", 0), {}),
@@ -456,6 +459,7 @@ REFUSED = [
 @pytest.mark.parametrize(("code", "arguments", "keywords"), REFUSED)
 def test_what_cannot_be_quantised_is_refused(code: str, arguments: Any, keywords: dict[str, Any]) -> None:
     x = numbers(4, 96)
+    ops.quantize(x, "i8", 32)
     with pytest.raises(tilevm.TilevmError, match=code):
         ops.quantize(x[0] if code == "A006" else x, *arguments, **keywords)
     with pytest.raises(tilevm.TilevmError, match="D022"):

@@ -9,7 +9,7 @@ from types import EllipsisType
 from typing import Any
 
 from tilevm.dtypes import DType
-from tilevm.ops.quantization_work import Quantized, Work, kernels, order_of, plain_tile, where_it_lies
+from tilevm.ops.quantization_work import Quantized, Work, kernels, order_of, plain_tile, signs_of, where_it_lies
 from tilevm.quantization.hadamard import Hadamard
 from tilevm.quantization.scheme import Scheme
 
@@ -88,7 +88,7 @@ def hadamard(
     shape = _shape(x)
     order = order_of(shape, transform)
     tile = plain_tile(shape[-1] if shape else 1, order)
-    signs = where_it_lies(transform.signs, x)
+    signs = where_it_lies(signs_of(transform), x)
     return kernels().hadamard(x, signs, HADAMARD=order, INVERSE=inverse, backend=backend, target=target, **tile)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from tilevm.quantization.scheme import scheme as scheme_of
 from tilevm.runtime.backends import lies_on_gpu
 from tilevm.runtime.kernel import Module, load
 
-__all__ = ["Quantized", "Work", "kernels", "order_of", "plain_tile", "where_it_lies"]
+__all__ = ["Quantized", "Work", "kernels", "order_of", "plain_tile", "signs_of", "where_it_lies"]
 
 LONGEST_ROW = 32768
 """Numbers that the registers of 32 warps hold, 32 in each thread."""
@@ -104,15 +104,51 @@ def settings_of(scheme: Scheme, stochastic: bool) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
+class Choice:
+    """How numbers are quantised, whatever they are: made once for the arguments of calls that differ in no more."""
+
+    scheme: Scheme
+    stochastic: bool
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What kernels take by name, but for the transform and the tile."""
+        return settings_of(self.scheme, self.stochastic)
+
+    @cached_property
+    def unit(self) -> NDArray[np.float32]:
+        """What scales are divided by where that does not depend on the numbers."""
+        return np.array([self.scheme.unit], np.float32)
+
+
+def choice(given: Scheme | DType | str, group: Any, scale_format: Any, rounding: str, parts: dict[str, Any]) -> Choice:
+    """The choice of a call. Raises what ``device_scheme`` raises, and ``DTypeError`` D004 for another rounding."""
+    arguments = (given, group, scale_format, rounding, tuple(sorted(parts.items())))
+    try:
+        return _choice(*arguments)
+    except TypeError:  # an argument without a hash, which the scheme may refuse
+        return _choice.__wrapped__(*arguments)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _choice(
+    given: Scheme | DType | str, group: Any, scale_format: Any, rounding: str, parts: tuple[tuple[str, Any], ...]
+) -> Choice:
+    own = device_scheme(given, group, scale_format, dict(parts))
+    if rounding not in ("nearest_even", "stochastic"):
+        raise DTypeError("D004", f"kernels round to nearest_even or stochastic, not {rounding!r}")
+    return Choice(own, rounding == "stochastic")
+
+
+@dataclass(frozen=True, eq=False)
 class Work:
     """What is quantised, ``shape`` numbers that a kernel finds in ``x`` or computes from it, and how."""
 
-    scheme: Scheme
     x: Any
     shape: tuple[int, ...]
+    choice: Choice
     transform: Hadamard | None
     seed: int
-    stochastic: bool
     where: dict[str, Any]
 
     @classmethod
@@ -131,55 +167,52 @@ class Work:
         **parts: Any,
     ) -> Work:
         """The work of a call, with the arguments of ``quantize``, which says what is raised."""
-        own = device_scheme(scheme, group, scale_format, parts)
+        found = choice(scheme, group, scale_format, rounding, parts)
         check_seed(seed)
-        if rounding not in ("nearest_even", "stochastic"):
-            raise DTypeError("D004", f"kernels round to nearest_even or stochastic, not {rounding!r}")
-        if transform is None and own.hadamard is not None:
-            transform = Hadamard(1, own.hadamard, seed)
-        where = {"backend": backend, "target": target}
-        return cls(own, x, shape, transform, seed, rounding == "stochastic", where)
+        if transform is None and found.scheme.hadamard is not None:
+            transform = Hadamard(1, found.scheme.hadamard, seed)
+        return cls(x, shape, found, transform, seed, {"backend": backend, "target": target})
 
     @property
     def length(self) -> int:
         """The numbers of a row; 1 for what is no array, which the kernel refuses."""
         return self.shape[-1] if self.shape else 1
 
-    @property
+    @cached_property
     def order(self) -> int:
         """That of the Hadamard matrix."""
         return order_of(self.shape, self.transform)
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, Any]:
-        """What kernels take by name."""
-        return settings_of(self.scheme, self.stochastic) | {"HADAMARD": self.order} | self.where
+        """What kernels take by name, but for the tile."""
+        return self.choice.settings | {"HADAMARD": self.order} | self.where
 
     @property
     def signs(self) -> Any:
         """Those of the transform, where ``x`` lies."""
-        return where_it_lies(np.ones(1, np.float32) if self.transform is None else self.transform.signs, self.x)
+        return where_it_lies(signs_of(self.transform), self.x)
 
     def result(self) -> Quantized:
         """``x`` quantised."""
-        if self.scheme.block == "tensor":
+        scheme = self.choice.scheme
+        if scheme.block == "tensor":
             return self._by_tensor()
-        rows, group = block_of(self.scheme.block, self.length)
+        rows, group = block_of(scheme.block, self.length)
         long = group > LONGEST_ROW
         tile = {} if long else tile_of(self.length, rows, group, self.order)
-        name = f"quantize{'_long' if long else ''}{'' if self.scheme.zero is None else '_zero'}"
+        name = f"quantize{'_long' if long else ''}{'' if scheme.zero is None else '_zero'}"
         return self._launched(name, (self.x,), tile)
 
     def fused(self, name: str, *arrays: Any, **scalars: Any) -> Quantized:
         """What the kernel ``name`` computes of the arrays, quantised. Raises ``DTypeError`` D022 where it cannot."""
-        if self.scheme.zero is not None or self.scheme.two_levels or self.scheme.block == "tensor":
+        scheme = self.choice.scheme
+        if scheme.zero is not None or scheme.two_levels or scheme.block == "tensor":
             raise DTypeError(
                 "D022", f"`{name}` has no zero points and no scale of the tensor", help="quantize has them"
             )
-        rows, group = block_of(self.scheme.block, self.length)
-        tile = tile_of(self.length, rows, group, self.order)
-        if name == "rms_norm_quantize":
-            tile = tile_of(self.length, rows, group, self.order, whole_rows=True)
+        rows, group = block_of(scheme.block, self.length)
+        tile = tile_of(self.length, rows, group, self.order, whole_rows=name == "rms_norm_quantize")
         if tile["BLOCK"] * tile["ROWS"] > LONGEST_ROW:
             raise DTypeError("D022", f"`{name}` keeps up to {LONGEST_ROW} numbers in registers, not {self.length}")
         return self._launched(name, (self.x, *arrays), tile | scalars)
@@ -193,9 +226,10 @@ class Work:
 
     def _tensor_scale(self) -> Any:
         """What scales are divided by, ``f32[1]``: 1 where the scheme has nothing such."""
-        if not self.scheme.two_levels:
-            return where_it_lies(np.array([self.scheme.unit], np.float32), self.x)
-        return kernels().scale_of_scales(self._tops(), Q=self.scheme.kind, S=self.scheme.scale_kind, **self.where)
+        scheme = self.choice.scheme
+        if not scheme.two_levels:
+            return where_it_lies(self.choice.unit, self.x)
+        return kernels().scale_of_scales(self._tops(), Q=scheme.kind, S=scheme.scale_kind, **self.where)
 
     def _tops(self) -> Any:
         """The largest magnitude of each tile."""
@@ -210,6 +244,12 @@ class Work:
         tile = plain_tile(self.length, self.order)
         codes = kernels().quantize_scaled(self.x, self.signs, overall, scales, seed=self.seed, **coding, **tile)
         return Quantized(codes, scales, None, overall if settings["TWO_LEVELS"] else None)
+
+
+@lru_cache(maxsize=64)
+def signs_of(transform: Hadamard | None) -> NDArray[np.float32]:
+    """The signs of a run; 1 for the transform of order 1."""
+    return np.ones(1, np.float32) if transform is None else transform.signs
 
 
 def where_it_lies(numbers: NDArray[np.float32], x: Any) -> Any:
@@ -246,6 +286,7 @@ def order_of(shape: tuple[int, ...], transform: Hadamard | None) -> int:
     return transform.size
 
 
+@lru_cache(maxsize=256, typed=True)
 def block_of(block: int | tuple[int, ...] | str | None, length: int) -> tuple[int, int]:
     """The rows and columns of a block, powers of two; a block that is as long as a row is a longer one.
 
@@ -269,6 +310,7 @@ def block_of(block: int | tuple[int, ...] | str | None, length: int) -> tuple[in
     return rows, group
 
 
+@lru_cache(maxsize=256, typed=True)
 def tile_of(length: int, rows: int, group: int, order: int, whole_rows: bool = False) -> dict[str, Any]:
     """The compile-time parameters that say on how many numbers a thread block works; all are powers of two.
 

@@ -108,7 +108,7 @@ def calibration(given: Calibration | str) -> Calibration:
     """
     if isinstance(given, Absmax | Percentile | Mean | Search):
         return given
-    if given not in CALIBRATIONS:
+    if not isinstance(given, str) or given not in CALIBRATIONS:
         help = did_you_mean(str(given), CALIBRATIONS) or f"there are {', '.join(CALIBRATIONS)}"
         raise DTypeError("D019", f"there is no calibration {given!r}", help=help)
     return CALIBRATIONS[given]()
