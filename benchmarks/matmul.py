@@ -215,9 +215,11 @@ def plot(content: Mapping[str, Any], path: str) -> None:
     from benchmarks.product_report import speedups
 
     panels = speedups(content)
-    figure = Figure(figsize=(12, 3 * max(1, -(-len(panels) // 3))), layout="constrained")
+    columns = max(1, min(3, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
     for place, (title, lines) in enumerate(panels.items()):
-        axes = figure.add_subplot(max(1, -(-len(panels) // 3)), 3, place + 1, title=title)
+        axes = figure.add_subplot(rows, columns, place + 1, title=title)
         for who, points in lines.items():
             axes.plot([bits for bits, _ in points], [speed for _, speed in points], "o", label=who)
         axes.axhline(1.0, color="grey")

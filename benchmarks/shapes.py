@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tilevm.dtypes import dtype
 
@@ -85,14 +86,15 @@ class Case:
         return f"{self.m} x {self.weights}"
 
 
-def plan() -> list[Case]:
+@cache
+def plan() -> tuple[Case, ...]:
     """Every case, the most telling first.
 
     >>> cases = plan()
     >>> str(cases[0]), len(cases) == len(set(cases)), len(cases) > 10_000
     ('1 x 57344 x 8192 u4 g128 f16', True, True)
     """
-    return list(dict.fromkeys(_cases()))
+    return tuple(dict.fromkeys(_cases()))
 
 
 def _cases() -> Iterator[Case]:

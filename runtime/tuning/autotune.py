@@ -106,7 +106,7 @@ def _kind(value: Any) -> Any:
         return value.dtype.name, value.shape
     dtype = getattr(value, "dtype", None)
     if dtype is not None:
-        return str(dtype), tuple(value.shape)
+        return dtype, value.shape
     return type(value) if isinstance(value, float) else (type(value), value)
 
 
