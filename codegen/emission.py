@@ -26,6 +26,9 @@ from tilevm.values import Literal, Operand, TileType, Type, Value
 
 __all__ = ["Held", "Scope", "Step"]
 
+POLICIES = {"evict_first": "no_allocate", "evict_last": "default"}
+"""The hints that come with a policy for the second-level cache, and what is left of them where there are none."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -91,6 +94,8 @@ class Scope:
         self.grid_rank = grid_rank
         self.names = Names()
         self.symbols: dict[str, str] = {}
+        self.policies: dict[str, str] = {}
+        """The variables of cache policies that the kernel uses, by what they are called in the library."""
         self._held: dict[Value, Held] = {}
 
     def define(self, value: Value) -> Held:
@@ -109,6 +114,12 @@ class Scope:
     def size(self, size: Size) -> str:
         """An expression of sizes in C++."""
         return expression(size, self.symbols)
+
+    def policy(self, cache: str) -> str:
+        """The variable of a cache policy, which the kernel makes once, at its start."""
+        if cache not in self.policies:
+            self.policies[cache] = self.names.fresh(cache)
+        return self.policies[cache]
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,20 @@ class Step:
     def held(self, operand: Operand) -> Held:
         """An operand in C++."""
         return self.scope.held(operand)
+
+    @property
+    def cache(self) -> str:
+        """What the library calls the hint to the caches; empty where there is none."""
+        cache = self.instruction.cached()
+        if cache in POLICIES and not self.arch.has("cache_policy"):
+            cache = POLICIES[cache]
+        return "" if cache == "default" else f"tv::{cache.upper()}"
+
+    @property
+    def policy(self) -> str:
+        """The variable of the policy that goes with the hint; empty where none does."""
+        cache = self.instruction.cached()
+        return self.scope.policy(cache) if cache in POLICIES and self.arch.has("cache_policy") else ""
 
     @property
     def operands(self) -> list[Held]:

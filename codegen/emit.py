@@ -92,6 +92,7 @@ class _Emitter:
             header=_header(self.program),
             shared_bytes=shared,
             body=self.body(self.program.body),
+            policies=self.scope.policies,
         )
         return Emitted(name, text, arguments, shared, self.program.threads)
 

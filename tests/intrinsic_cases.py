@@ -104,15 +104,22 @@ def _memory() -> dict[str, Intrinsic]:
             "moves", "matrix_stores", partial(_matrix_rows, which=which, stores=True), since=90
         )
     widths = ("u8", "u16", "u32", "u32x2", "u32x4")
-    for first, hint in enumerate(("plain", "read_only", "stream", "l2_only")):
-        for which, width in enumerate(widths):
-            make = partial(_moved_by, number=5 * first + which)
-            table[f"global_{width}_{hint}"] = Intrinsic("moves", "global_moves", make, threads=64)
+    for since, kernel, caches in (
+        (75, "global_moves", ("default", "no_allocate")),
+        (80, "kept_moves", ("evict_first", "evict_last")),
+    ):
+        hints = [f"{hint}_{cache}" for cache in caches for hint in ("plain", "read_only")]
+        for first, hint in enumerate(hints):
+            for which, width in enumerate(widths):
+                make = partial(_moved_by, number=5 * first + which)
+                table[f"global_{width}_{hint}"] = Intrinsic("moves", kernel, make, threads=64, since=since)
     for which, width in enumerate(widths):
         table[f"shared_{width}"] = Intrinsic("moves", "shared_moves", partial(_moved_by, number=which), threads=64)
     for size in (4, 8, 16):
         make = partial(_moved_by, number=size)
         table[f"cp_async_{size}_and_zeros"] = Intrinsic("moves", "filled_copies", make, threads=64, since=80)
+        hinted = partial(_moved_by, number=-size)
+        table[f"cp_async_{size}_with_a_policy"] = Intrinsic("moves", "filled_copies", hinted, threads=64, since=80)
     table["cp_async_groups"] = Intrinsic("moves", "copy_groups", _grouped, threads=64, since=80)
     table["cp_async_pipeline"] = Intrinsic("faults", "pipeline", _pipelined, threads=64, since=80)
     table["acquire_and_release"] = Intrinsic("intrinsics", "chain", _chained, grid=8)

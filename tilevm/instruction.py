@@ -218,6 +218,11 @@ class Instruction:
         anything else."""
         return None
 
+    def cached(self) -> str:
+        """How long caches keep what it moves to or from a tensor, as its field ``cache`` says; it changes no result."""
+        choice: str = getattr(self, "cache", "default")
+        return choice
+
     def preferred_layout(self, warps: int, arch: Arch) -> Layout | None:
         """The layout of the result that the hardware asks for, None where it asks for none."""
         return None

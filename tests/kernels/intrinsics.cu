@@ -90,7 +90,7 @@ TV_KERNEL(matrices, 32, const tv::u32* x, tv::u32* y, int which) {
     tv::u32 a[4], b[2], c[4];
     tv::load_global_u32x4(a, x + 4 * lane);
     tv::load_global_u32x2<tv::READ_ONLY>(b, x + 128 + 2 * lane);
-    tv::load_global_u32x4<tv::STREAM>(c, x + 192 + 4 * lane);
+    tv::load_global_u32x4<tv::READ_ONLY, tv::NO_ALLOCATE>(c, x + 192 + 4 * lane);
 #if TV_ARCHITECTURE >= 800
     if (which == 0) SUM(m16n8k16_f16, float)
     if (which == 1) SUM(m16n8k16_bf16, float)

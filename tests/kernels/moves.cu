@@ -1,16 +1,24 @@
 // Loads, stores and copies of every width and every hint, each with a predicate; `which` counts through widths and hints.
 
-#define WIDTHS(HINT, first)                                                                        \
-    case first + 0: tv::store_global_u8<HINT>(y + t, tv::load_global_u8<HINT>(x + t, in), out); break;             \
-    case first + 1: tv::store_global_u16<HINT>(y + 2 * t, tv::load_global_u16<HINT>(x + 2 * t, in), out); break;   \
-    case first + 2: tv::store_global_u32<HINT>(y + 4 * t, tv::load_global_u32<HINT>(x + 4 * t, in), out); break;   \
-    case first + 3:                                                                                \
-        tv::load_global_u32x2<HINT>(v, x + 8 * t, in);                                             \
-        tv::store_global_u32x2<HINT>(y + 8 * t, v, out);                                           \
-        break;                                                                                     \
-    case first + 4:                                                                                \
-        tv::load_global_u32x4<HINT>(v, x + 16 * t, in);                                            \
-        tv::store_global_u32x4<HINT>(y + 16 * t, v, out);                                          \
+#define WIDTHS(HINT, CACHE, policy, first)                                                              \
+    case first + 0:                                                                                        \
+        tv::store_global_u8<CACHE>(y + t, tv::load_global_u8<HINT, CACHE>(x + t, in, policy), out, policy); \
+        break;                                                                                             \
+    case first + 1:                                                                                        \
+        v[0] = tv::load_global_u16<HINT, CACHE>(x + 2 * t, in, policy);                                    \
+        tv::store_global_u16<CACHE>(y + 2 * t, v[0], out, policy);                                         \
+        break;                                                                                             \
+    case first + 2:                                                                                        \
+        v[0] = tv::load_global_u32<HINT, CACHE>(x + 4 * t, in, policy);                                    \
+        tv::store_global_u32<CACHE>(y + 4 * t, v[0], out, policy);                                         \
+        break;                                                                                             \
+    case first + 3:                                                                                        \
+        tv::load_global_u32x2<HINT, CACHE>(v, x + 8 * t, in, policy);                                      \
+        tv::store_global_u32x2<CACHE>(y + 8 * t, v, out, policy);                                          \
+        break;                                                                                             \
+    case first + 4:                                                                                        \
+        tv::load_global_u32x4<HINT, CACHE>(v, x + 16 * t, in, policy);                                     \
+        tv::store_global_u32x4<CACHE>(y + 16 * t, v, out, policy);                                         \
         break;
 
 // Every fifth thread loads zeros, every seventh stores nothing.
@@ -19,12 +27,27 @@ TV_KERNEL(global_moves, 64, const tv::u8* x, tv::u8* y, int which) {
     const bool in = t % 5 != 0, out = t % 7 != 0;
     tv::u32 v[4] = {0, 0, 0, 0};
     switch (which) {
-        WIDTHS(tv::PLAIN, 0)
-        WIDTHS(tv::READ_ONLY, 5)
-        WIDTHS(tv::STREAM, 10)
-        WIDTHS(tv::L2_ONLY, 15)
+        WIDTHS(tv::PLAIN, tv::DEFAULT, 0, 0)
+        WIDTHS(tv::READ_ONLY, tv::DEFAULT, 0, 5)
+        WIDTHS(tv::PLAIN, tv::NO_ALLOCATE, 0, 10)
+        WIDTHS(tv::READ_ONLY, tv::NO_ALLOCATE, 0, 15)
     }
 }
+
+#if TV_ARCHITECTURE >= 800
+TV_KERNEL(kept_moves, 64, const tv::u8* x, tv::u8* y, int which) {
+    const tv::u32 t = tv::thread_index();
+    const bool in = t % 5 != 0, out = t % 7 != 0;
+    const tv::u64 first = tv::cache_policy<tv::EVICT_FIRST>(), last = tv::cache_policy<tv::EVICT_LAST>();
+    tv::u32 v[4] = {0, 0, 0, 0};
+    switch (which) {
+        WIDTHS(tv::PLAIN, tv::EVICT_FIRST, first, 0)
+        WIDTHS(tv::READ_ONLY, tv::EVICT_FIRST, first, 5)
+        WIDTHS(tv::PLAIN, tv::EVICT_LAST, last, 10)
+        WIDTHS(tv::READ_ONLY, tv::EVICT_LAST, last, 15)
+    }
+}
+#endif
 
 // Each thread stores the elements of x where their index is permuted, and the block reads them back in their order.
 TV_KERNEL(shared_moves, 64, const tv::u8* x, tv::u8* y, int which) {
@@ -48,10 +71,10 @@ TV_KERNEL(shared_moves, 64, const tv::u8* x, tv::u8* y, int which) {
 }
 
 #if TV_ARCHITECTURE >= 800
-template <tv::u32 BYTES>
-TV_DEVICE void fill(const tv::u8* x, tv::u8* y) {
+template <tv::u32 BYTES, tv::Cache CACHE = tv::DEFAULT>
+TV_DEVICE void fill(const tv::u8* x, tv::u8* y, tv::u64 policy = 0) {
     const tv::u32 t = tv::thread_index(), s = TV_SHARED(1024), there = t % (BYTES + 1);
-    tv::cp_async<BYTES>(s + BYTES * t, x + BYTES * t, there);
+    tv::cp_async<BYTES, CACHE>(s + BYTES * t, x + BYTES * t, there, policy);
     tv::cp_async_commit();
     tv::cp_async_wait_all();
     tv::sync();
@@ -65,6 +88,10 @@ TV_KERNEL(filled_copies, 64, const tv::u8* x, tv::u8* y, int bytes) {
     if (bytes == 4) fill<4>(x, y);
     if (bytes == 8) fill<8>(x, y);
     if (bytes == 16) fill<16>(x, y);
+    const tv::u64 first = tv::cache_policy<tv::EVICT_FIRST>(), last = tv::cache_policy<tv::EVICT_LAST>();
+    if (bytes == -4) fill<4, tv::EVICT_FIRST>(x, y, first);
+    if (bytes == -8) fill<8, tv::EVICT_LAST>(x, y, last);
+    if (bytes == -16) fill<16, tv::EVICT_FIRST>(x, y, first);
 }
 
 template <tv::u32 LATE>

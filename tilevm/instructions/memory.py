@@ -8,7 +8,7 @@ of a *shared* tile either is an error of the program, R002.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,23 @@ __all__ = [
     "Wait",
 ]
 
+CACHES = ("default", "evict_first", "evict_last", "no_allocate")
+
+
+def _cache() -> Any:
+    return attribute("choice", choices=CACHES, keyword=True, default="default")
+
+
+def _check_cache(call: str, argument: str, base: Value, cache: str) -> None:
+    """Raises T056 for a hint about shared memory, which no cache stands before."""
+    if cache != "default" and isinstance(base.type, SharedType):
+        raise ProgramError(
+            "T056",
+            f"`{call}` takes `cache` for a tensor, and `{base.name}` is a shared tile",
+            argument=argument,
+            help="leave `cache` out: shared memory has no cache",
+        )
+
 
 @instruction("shared", pure=False)
 class Shared(Instruction):
@@ -62,14 +79,19 @@ class Shared(Instruction):
 
 @instruction("load")
 class Load(Instruction):
-    """``load(window, fill=0)``: the elements of a window as a register tile, every bit kept; a scalar where the window
-    drops every dimension. Outside of a tensor an element is ``fill``, a scalar of the window's format, else zero.
+    """``load(window, fill=0, cache=default)``: the elements of a window as a register tile, every bit kept; a scalar
+    where the window drops every dimension. Outside of a tensor an element is ``fill``, a scalar of the window's format,
+    else zero.
+
+    Raises ``ProgramError`` T056 for a ``cache`` of a shared tile.
     """
 
     source: Window = window(group="elements")
     fill: Operand | None = operand(form="scalar", group="elements", keyword=True, default=None)
+    cache: str = _cache()
 
     def infer(self) -> Type:
+        _check_cache("load", "source", self.source.base, self.cache)
         return register_type(self.source.dtype, self.source.shape)
 
     def plainly_reads(self) -> Window | None:
@@ -86,15 +108,19 @@ class Load(Instruction):
 
 @instruction("store", pure=False)
 class Store(Instruction):
-    """``store(window, value)``: writes a tile of exactly the window's shape, or a scalar to every element of it.
+    """``store(window, value, cache=default)``: writes a tile of exactly the window's shape, or a scalar to every
+    element of it.
 
-    What lies outside of a tensor is left out. Raises ``ProgramError`` T040 for a tile of another shape.
+    What lies outside of a tensor is left out. Raises ``ProgramError`` T040 for a tile of another shape, T056 as
+    ``load``.
     """
 
     target: Window = window(group="elements", writes=True, reads=False)
     value: Operand = operand(group="elements")
+    cache: str = _cache()
 
     def infer(self) -> None:
+        _check_cache("store", "target", self.target.base, self.cache)
         same_shape("store", self.target, self.value)
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
@@ -154,18 +180,21 @@ def _indices(batch: Batch, indices: tuple[Operand, ...]) -> tuple[Array, ...]:
 
 @instruction("gather")
 class Gather(Instruction):
-    """``gather(base, indices..., fill=0)``: the elements of a tensor or a shared tile at index tiles of type ``i32`` or
-    ``i64``, one for each dimension, which broadcast.
+    """``gather(base, indices..., fill=0, cache=default)``: the elements of a tensor or a shared tile at index tiles of
+    type ``i32`` or ``i64``, one for each dimension, which broadcast.
 
     An index outside gives ``fill``, a scalar of the elements' format; where none is given zero, and a note in debug
-    mode (R003). Raises ``ProgramError`` T041 for another number of indices, T042 for another format of them.
+    mode (R003). Raises ``ProgramError`` T041 for another number of indices, T042 for another format of them, T056 as
+    ``load``.
     """
 
     base: Value = operand(form="memory", group="elements")
     indices: tuple[Operand, ...] = operand(INTEGER, variadic=True)
     fill: Operand | None = operand(form="scalar", group="elements", keyword=True, default=None)
+    cache: str = _cache()
 
     def infer(self) -> Type:
+        _check_cache("gather", "base", self.base, self.cache)
         return register_type(self.base.dtype, _check_indices("gather", self.base, self.indices))
 
     def layouts(self, arch: Arch) -> Iterator[tuple[str, int | None, Relation]]:
@@ -181,19 +210,21 @@ class Gather(Instruction):
 
 @instruction("scatter", pure=False)
 class Scatter(Instruction):
-    """``scatter(base, value, indices...)``: writes each element of a tile, or a scalar, to the place that index tiles
-    give.
+    """``scatter(base, value, indices..., cache=default)``: writes each element of a tile, or a scalar, to the place
+    that index tiles give.
 
     The value has the indices' common shape. An index outside is left out. Of equal indices within a block the last in
     row-major order stays; between blocks the order is that of the block index. Raises ``ProgramError`` T013 for an
-    input, T040 for a value of another shape, T041 and T042 as ``gather``.
+    input, T040 for a value of another shape, T041, T042 and T056 as ``gather``.
     """
 
     base: Value = operand(form="memory", group="elements", writes=True)
     value: Operand = operand(group="elements")
     indices: tuple[Operand, ...] = operand(INTEGER, variadic=True)
+    cache: str = _cache()
 
     def infer(self) -> None:
+        _check_cache("scatter", "base", self.base, self.cache)
         shape = _check_indices("scatter", self.base, self.indices)
         if not isinstance(self.value.type, ScalarType) and self.value.shape != shape:
             raise ProgramError(
@@ -216,8 +247,8 @@ class Scatter(Instruction):
 
 @instruction("copy_async", pure=False)
 class CopyAsync(Instruction):
-    """``copy_async(target, source)``: starts a copy from a tensor to a shared tile, of one format and shape; zeros from
-    outside.
+    """``copy_async(target, source, cache=default)``: starts a copy from a tensor to a shared tile, of one format and
+    shape; zeros from outside.
 
     The copy belongs to the group that the next ``commit`` closes, and has landed after a ``wait`` that covers the
     group; other threads see it after a ``sync``. Until then its target may not be touched. Reference: PTX ISA,
@@ -228,6 +259,7 @@ class CopyAsync(Instruction):
 
     target: Window = window(group="elements", writes=True, reads=False, spaces=("shared",))
     source: Window = window(group="elements", spaces=("tensor",))
+    cache: str = _cache()
 
     def infer(self) -> None:
         if self.target.shape != self.source.shape:

@@ -62,11 +62,12 @@ def stage_loops(program: Program, arch: Arch) -> tuple[Program, tuple[Remark, ..
 
 @dataclass(frozen=True)
 class _Ring:
-    """The shared tile of a load, one slot a stage, and the window that is copied to it."""
+    """The shared tile of a load, one slot a stage, and the window that is copied to it, with the load's hint."""
 
     tile: Value
     source: Window
     span: Span | None
+    cache: str
 
     def slot(self, number: Operand) -> Window:
         zeros = tuple(Literal(0, I32) for _ in self.source.shape)
@@ -159,7 +160,7 @@ class _Staging:
             return {}
         ahead = _computable(loop)
         rings: dict[Value, _Ring] = {}
-        shared: dict[Window, _Ring] = {}
+        shared: dict[tuple[Window, str], _Ring] = {}
         for let in loop.body:
             if not isinstance(let, Let) or let.result is None or (window := _loaded(let)) is None:
                 continue
@@ -167,10 +168,12 @@ class _Staging:
             if why:
                 self.remarks.append(Remark(f"`{_name(let, window)}` is not staged: {why}", let.span))
                 continue
-            if window not in shared:
+            cache = let.instruction.cached()
+            if (window, cache) not in shared:
                 kind = Shared(window.dtype, (loop.stages, *window.shape))
-                shared[window] = _Ring(Value(kind.infer(), _name(let, window), let.span), window, let.span)
-            rings[let.result] = shared[window]
+                tile = Value(kind.infer(), _name(let, window), let.span)
+                shared[window, cache] = _Ring(tile, window, let.span, cache)
+            rings[let.result] = shared[window, cache]
             self.remarks.append(self.staged(let, window, loop.stages))
         self.within(loop)
         return rings
@@ -279,7 +282,8 @@ class _Pipeline:
         """The copies of one iteration to a slot, as a group; what their windows need goes to ``ahead``."""
         for ring in self.rings:
             offsets = tuple(ahead.operand(offset, self.lets) for offset in ring.source.offsets)
-            yield Let(None, CopyAsync(ring.slot(slot), replace(ring.source, offsets=offsets)), ring.span)
+            source = replace(ring.source, offsets=offsets)
+            yield Let(None, CopyAsync(ring.slot(slot), source, cache=ring.cache), ring.span)
         yield Let(None, Commit(), self.loop.span)
 
     def reading(self, statement: Statement, slot: Value) -> Statement:
@@ -288,8 +292,11 @@ class _Pipeline:
             return statement
         instruction = statement.instruction
         (source,) = (name for name, role in instruction.roles().items() if role.kind == "window")
-        window = self.by_result[statement.result].slot(slot)
-        return replace(statement, instruction=replace(instruction, **{source: window}))
+        ring = self.by_result[statement.result]
+        changes: dict[str, object] = {source: ring.slot(slot)}
+        if ring.cache != "default":
+            changes["cache"] = "default"
+        return replace(statement, instruction=replace(instruction, **changes))
 
 
 def _wrapped(number: int) -> Literal:

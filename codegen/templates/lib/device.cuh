@@ -25,7 +25,8 @@ using u64 = unsigned long long;
 using s32 = int;
 using s64 = long long;
 
-enum Hint { PLAIN, READ_ONLY, STREAM, L2_ONLY };
+enum Hint { PLAIN, READ_ONLY };
+enum Cache { DEFAULT, NO_ALLOCATE, EVICT_FIRST, EVICT_LAST };
 enum Rounding { NEAREST_EVEN, TOWARD_ZERO, DOWN, UP };
 
 // Where a thread is
@@ -113,91 +114,115 @@ TV_DEVICE void store_shared_u32x4(u32 address, const u32* v) {
                  ::"r"(address), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]) : "memory");
 }
 
-// Global memory: where the predicate is false, a load gives 0 and a store does nothing
+// Caches. A policy says how long the second-level cache keeps what is moved with it; it is made once for a kernel, and
+// the assembler folds it to a constant. What is read once does not stay in the first-level cache at all.
 
-#define TV_HINTED(nc, stream, l2, before, after, ...)                               \
-    if (hint == READ_ONLY) asm volatile(before nc after __VA_ARGS__);               \
-    else if (hint == STREAM) asm volatile(before stream after __VA_ARGS__);         \
-    else if (hint == L2_ONLY) asm volatile(before l2 after __VA_ARGS__);            \
-    else asm volatile(before after __VA_ARGS__);
-#define TV_HINTED_LOAD(before, after, ...) TV_HINTED(".nc", ".nc.L1::no_allocate", ".cg", before, after, __VA_ARGS__)
-#define TV_HINTED_STORE(before, after, ...) TV_HINTED("", ".cs", ".cg", before, after, __VA_ARGS__)
-
-template <Hint hint = PLAIN>
-TV_DEVICE u32 load_global_u8(const void* p, bool active = true) {
-    u32 r;
-    TV_HINTED_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u32 %0, 0; @p ld.global", ".u8 %0, [%1]; }",
-                   : "=r"(r) : "l"(p), "r"(u32(active)) : "memory")
+#if __CUDA_ARCH__ >= 800
+template <Cache cache>
+TV_DEVICE u64 cache_policy() {
+    static_assert(cache == EVICT_FIRST || cache == EVICT_LAST);
+    u64 r;
+    if (cache == EVICT_FIRST) asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(r));
+    else asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(r));
     return r;
 }
-template <Hint hint = PLAIN>
-TV_DEVICE u32 load_global_u16(const void* p, bool active = true) {
+#endif
+
+// Global memory: where the predicate is false, a load gives 0 and a store does nothing. `policy` is that of the hint, and
+// nothing where there is none.
+
+#define TV_CACHED(kind, before, after, last, ...)                                                             \
+    if (cache == NO_ALLOCATE) asm volatile(before kind ".L1::no_allocate" after "; }" __VA_ARGS__ : "memory"); \
+    else if (cache == EVICT_FIRST)                                                                            \
+        asm volatile(before kind ".L1::no_allocate.L2::cache_hint" after ", " last "; }"                      \
+                     __VA_ARGS__, "l"(policy) : "memory");                                                    \
+    else if (cache == EVICT_LAST)                                                                             \
+        asm volatile(before kind ".L1::evict_last.L2::cache_hint" after ", " last "; }"                       \
+                     __VA_ARGS__, "l"(policy) : "memory");                                                    \
+    else asm volatile(before kind after "; }" __VA_ARGS__ : "memory");
+#define TV_LOAD(before, after, last, ...)                                                                   \
+    if (hint == READ_ONLY) { TV_CACHED("ld.global.nc", before, after, last, __VA_ARGS__) }                  \
+    else { TV_CACHED("ld.global", before, after, last, __VA_ARGS__) }
+#define TV_STORE(before, after, last, ...) TV_CACHED("st.global", before, after, last, __VA_ARGS__)
+
+template <Hint hint = PLAIN, Cache cache = DEFAULT>
+TV_DEVICE u32 load_global_u8(const void* p, bool active = true, u64 policy = 0) {
+    u32 r;
+    TV_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u32 %0, 0; @p ", ".u8 %0, [%1]", "%3",
+            : "=r"(r) : "l"(p), "r"(u32(active)))
+    return r;
+}
+template <Hint hint = PLAIN, Cache cache = DEFAULT>
+TV_DEVICE u32 load_global_u16(const void* p, bool active = true, u64 policy = 0) {
     u16 r;
-    TV_HINTED_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u16 %0, 0; @p ld.global", ".u16 %0, [%1]; }",
-                   : "=h"(r) : "l"(p), "r"(u32(active)) : "memory")
+    TV_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u16 %0, 0; @p ", ".u16 %0, [%1]", "%3",
+            : "=h"(r) : "l"(p), "r"(u32(active)))
     return r;
 }
-template <Hint hint = PLAIN>
-TV_DEVICE u32 load_global_u32(const void* p, bool active = true) {
+template <Hint hint = PLAIN, Cache cache = DEFAULT>
+TV_DEVICE u32 load_global_u32(const void* p, bool active = true, u64 policy = 0) {
     u32 r;
-    TV_HINTED_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u32 %0, 0; @p ld.global", ".u32 %0, [%1]; }",
-                   : "=r"(r) : "l"(p), "r"(u32(active)) : "memory")
+    TV_LOAD("{ .reg .pred p; setp.ne.u32 p, %2, 0; mov.u32 %0, 0; @p ", ".u32 %0, [%1]", "%3",
+            : "=r"(r) : "l"(p), "r"(u32(active)))
     return r;
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void load_global_u32x2(u32* r, const void* p, bool active = true) {
-    TV_HINTED_LOAD("{ .reg .pred p; setp.ne.u32 p, %3, 0; mov.u32 %0, 0; mov.u32 %1, 0; @p ld.global",
-                   ".v2.u32 {%0, %1}, [%2]; }",
-                   : "=r"(r[0]), "=r"(r[1]) : "l"(p), "r"(u32(active)) : "memory")
+template <Hint hint = PLAIN, Cache cache = DEFAULT>
+TV_DEVICE void load_global_u32x2(u32* r, const void* p, bool active = true, u64 policy = 0) {
+    TV_LOAD("{ .reg .pred p; setp.ne.u32 p, %3, 0; mov.u32 %0, 0; mov.u32 %1, 0; @p ", ".v2.u32 {%0, %1}, [%2]", "%4",
+            : "=r"(r[0]), "=r"(r[1]) : "l"(p), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void load_global_u32x4(u32* r, const void* p, bool active = true) {
-    TV_HINTED_LOAD("{ .reg .pred p; setp.ne.u32 p, %5, 0; mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; "
-                   "mov.u32 %3, 0; @p ld.global", ".v4.u32 {%0, %1, %2, %3}, [%4]; }",
-                   : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "l"(p), "r"(u32(active)) : "memory")
+template <Hint hint = PLAIN, Cache cache = DEFAULT>
+TV_DEVICE void load_global_u32x4(u32* r, const void* p, bool active = true, u64 policy = 0) {
+    TV_LOAD("{ .reg .pred p; setp.ne.u32 p, %5, 0; mov.u32 %0, 0; mov.u32 %1, 0; mov.u32 %2, 0; mov.u32 %3, 0; @p ",
+            ".v4.u32 {%0, %1, %2, %3}, [%4]", "%6",
+            : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "l"(p), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void store_global_u8(void* p, u32 value, bool active = true) {
-    TV_HINTED_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p st.global", ".u8 [%0], %1; }",
-                    ::"l"(p), "r"(value), "r"(u32(active)) : "memory")
+template <Cache cache = DEFAULT>
+TV_DEVICE void store_global_u8(void* p, u32 value, bool active = true, u64 policy = 0) {
+    TV_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ", ".u8 [%0], %1", "%3",
+             ::"l"(p), "r"(value), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void store_global_u16(void* p, u32 value, bool active = true) {
-    TV_HINTED_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p st.global", ".u16 [%0], %1; }",
-                    ::"l"(p), "h"(u16(value)), "r"(u32(active)) : "memory")
+template <Cache cache = DEFAULT>
+TV_DEVICE void store_global_u16(void* p, u32 value, bool active = true, u64 policy = 0) {
+    TV_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ", ".u16 [%0], %1", "%3",
+             ::"l"(p), "h"(u16(value)), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void store_global_u32(void* p, u32 value, bool active = true) {
-    TV_HINTED_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p st.global", ".u32 [%0], %1; }",
-                    ::"l"(p), "r"(value), "r"(u32(active)) : "memory")
+template <Cache cache = DEFAULT>
+TV_DEVICE void store_global_u32(void* p, u32 value, bool active = true, u64 policy = 0) {
+    TV_STORE("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ", ".u32 [%0], %1", "%3",
+             ::"l"(p), "r"(value), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void store_global_u32x2(void* p, const u32* v, bool active = true) {
-    TV_HINTED_STORE("{ .reg .pred p; setp.ne.u32 p, %3, 0; @p st.global", ".v2.u32 [%0], {%1, %2}; }",
-                    ::"l"(p), "r"(v[0]), "r"(v[1]), "r"(u32(active)) : "memory")
+template <Cache cache = DEFAULT>
+TV_DEVICE void store_global_u32x2(void* p, const u32* v, bool active = true, u64 policy = 0) {
+    TV_STORE("{ .reg .pred p; setp.ne.u32 p, %3, 0; @p ", ".v2.u32 [%0], {%1, %2}", "%4",
+             ::"l"(p), "r"(v[0]), "r"(v[1]), "r"(u32(active)))
 }
-template <Hint hint = PLAIN>
-TV_DEVICE void store_global_u32x4(void* p, const u32* v, bool active = true) {
-    TV_HINTED_STORE("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p st.global", ".v4.u32 [%0], {%1, %2, %3, %4}; }",
-                    ::"l"(p), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]), "r"(u32(active)) : "memory")
+template <Cache cache = DEFAULT>
+TV_DEVICE void store_global_u32x4(void* p, const u32* v, bool active = true, u64 policy = 0) {
+    TV_STORE("{ .reg .pred p; setp.ne.u32 p, %5, 0; @p ", ".v4.u32 [%0], {%1, %2, %3, %4}", "%6",
+             ::"l"(p), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]), "r"(u32(active)))
 }
 TV_DEVICE void prefetch_global(const void* p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
-#undef TV_HINTED_LOAD
-#undef TV_HINTED_STORE
-#undef TV_HINTED
+#undef TV_LOAD
+#undef TV_STORE
+#undef TV_CACHED
 
 // Asynchronous copies: what lies past `source_bytes` is filled with zeros
 
 #if __CUDA_ARCH__ >= 800
-template <u32 BYTES>
-TV_DEVICE void cp_async(u32 target, const void* source, u32 source_bytes = BYTES) {
+template <u32 BYTES, Cache cache = DEFAULT>
+TV_DEVICE void cp_async(u32 target, const void* source, u32 source_bytes = BYTES, u64 policy = 0) {
     static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16);
-    if (BYTES == 16)
-        asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %1; cp.async.cg.shared.global [%0], [g], 16, %2; }"
-                     ::"r"(target), "l"(source), "r"(source_bytes) : "memory");
-    else
-        asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %1; cp.async.ca.shared.global [%0], [g], %3, %2; }"
-                     ::"r"(target), "l"(source), "r"(source_bytes), "n"(BYTES) : "memory");
+    constexpr bool HINTED = cache == EVICT_FIRST || cache == EVICT_LAST;
+#define TV_COPY(kind, hint, last, ...)                                                                           \
+    asm volatile("{ .reg .u64 g; cvta.to.global.u64 g, %1; cp.async." kind ".shared.global" hint                 \
+                 " [%0], [g], %3, %2" last "; }"                                                                 \
+                 ::"r"(target), "l"(source), "r"(source_bytes), "n"(BYTES) __VA_ARGS__ : "memory")
+    if (BYTES == 16 && HINTED) TV_COPY("cg", ".L2::cache_hint", ", %4", , "l"(policy));
+    else if (BYTES == 16) TV_COPY("cg", "", "");
+    else if (HINTED) TV_COPY("ca", ".L2::cache_hint", ", %4", , "l"(policy));
+    else TV_COPY("ca", "", "");
+#undef TV_COPY
 }
 TV_DEVICE void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <u32 N>

@@ -22,8 +22,8 @@ static inline u32 shuffle_down(u32 value, u32 distance) {
     return host::exchange(value, lane + distance > 31 ? lane : lane + distance);
 }
 
-template <u32 BYTES>
-static inline void cp_async(u32 target, const void* source, u32 source_bytes = BYTES) {
+template <u32 BYTES, Cache = DEFAULT>
+static inline void cp_async(u32 target, const void* source, u32 source_bytes = BYTES, u64 = 0) {
     static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16);
     host::copy_async<BYTES>(target, source, source_bytes);
 }

@@ -4,7 +4,11 @@
 
 namespace tv {
 
-enum Hint { PLAIN, READ_ONLY, STREAM, L2_ONLY };
+enum Hint { PLAIN, READ_ONLY };
+enum Cache { DEFAULT, NO_ALLOCATE, EVICT_FIRST, EVICT_LAST };
+
+template <Cache>
+static inline u64 cache_policy() { return 0; }
 
 static inline u32 load_shared_u8(u32 address) {
     u8 r;
@@ -36,53 +40,52 @@ static inline void store_shared_u32(u32 address, u32 value) { host::write_shared
 static inline void store_shared_u32x2(u32 address, const u32* v) { host::write_shared<8>(address, v); }
 static inline void store_shared_u32x4(u32 address, const u32* v) { host::write_shared<16>(address, v); }
 
-
-template <Hint hint = PLAIN>
-static inline u32 load_global_u8(const void* p, bool active = true) {
+template <Hint = PLAIN, Cache = DEFAULT>
+static inline u32 load_global_u8(const void* p, bool active = true, u64 = 0) {
     u8 r;
     host::load_global<1>(&r, p, active);
     return r;
 }
-template <Hint hint = PLAIN>
-static inline u32 load_global_u16(const void* p, bool active = true) {
+template <Hint = PLAIN, Cache = DEFAULT>
+static inline u32 load_global_u16(const void* p, bool active = true, u64 = 0) {
     u16 r;
     host::load_global<2>(&r, p, active);
     return r;
 }
-template <Hint hint = PLAIN>
-static inline u32 load_global_u32(const void* p, bool active = true) {
+template <Hint = PLAIN, Cache = DEFAULT>
+static inline u32 load_global_u32(const void* p, bool active = true, u64 = 0) {
     u32 r;
     host::load_global<4>(&r, p, active);
     return r;
 }
-template <Hint hint = PLAIN>
-static inline void load_global_u32x2(u32* r, const void* p, bool active = true) {
+template <Hint = PLAIN, Cache = DEFAULT>
+static inline void load_global_u32x2(u32* r, const void* p, bool active = true, u64 = 0) {
     host::load_global<8>(r, p, active);
 }
-template <Hint hint = PLAIN>
-static inline void load_global_u32x4(u32* r, const void* p, bool active = true) {
+template <Hint = PLAIN, Cache = DEFAULT>
+static inline void load_global_u32x4(u32* r, const void* p, bool active = true, u64 = 0) {
     host::load_global<16>(r, p, active);
 }
-template <Hint hint = PLAIN>
-static inline void store_global_u8(void* p, u32 value, bool active = true) {
+template <Cache = DEFAULT>
+static inline void store_global_u8(void* p, u32 value, bool active = true, u64 = 0) {
     const u8 v = u8(value);
     host::store_global<1>(p, &v, active);
 }
-template <Hint hint = PLAIN>
-static inline void store_global_u16(void* p, u32 value, bool active = true) {
+template <Cache = DEFAULT>
+static inline void store_global_u16(void* p, u32 value, bool active = true, u64 = 0) {
     const u16 v = u16(value);
     host::store_global<2>(p, &v, active);
 }
-template <Hint hint = PLAIN>
-static inline void store_global_u32(void* p, u32 value, bool active = true) {
+template <Cache = DEFAULT>
+static inline void store_global_u32(void* p, u32 value, bool active = true, u64 = 0) {
     host::store_global<4>(p, &value, active);
 }
-template <Hint hint = PLAIN>
-static inline void store_global_u32x2(void* p, const u32* v, bool active = true) {
+template <Cache = DEFAULT>
+static inline void store_global_u32x2(void* p, const u32* v, bool active = true, u64 = 0) {
     host::store_global<8>(p, v, active);
 }
-template <Hint hint = PLAIN>
-static inline void store_global_u32x4(void* p, const u32* v, bool active = true) {
+template <Cache = DEFAULT>
+static inline void store_global_u32x4(void* p, const u32* v, bool active = true, u64 = 0) {
     host::store_global<16>(p, v, active);
 }
 
