@@ -19,8 +19,9 @@ from tilevm.ops.workspace import workspace
 from tilevm.packed_array import PackedArray
 from tilevm.runtime.backends import lies_on_gpu
 from tilevm.runtime.device import current_device
+from tilevm.runtime.kernel import Kernel
 
-__all__ = ["blocks_for", "matmul", "tiles_for"]
+__all__ = ["blocks_for", "launch_of", "matmul", "tiles_for"]
 
 
 def matmul(
@@ -69,6 +70,45 @@ def matmul(
     >>> bool(np.allclose(matmul(x, pack_weight(q)), q.dequantize()[:2], rtol=1e-3))
     True
     """
+    kernel, arguments, chosen = launch_of(
+        x,
+        weight,
+        x_scale=x_scale,
+        wide_x=wide_x,
+        bias=bias,
+        activation=activation,
+        residual=residual,
+        blocks=blocks,
+        backend=backend,
+        target=target,
+        **settings,
+    )
+    if weight.columns is None:
+        arguments |= {} if y is None else {"y": y}
+        return kernel(backend=backend, target=target, **arguments, **chosen)
+    found = _columns(kernel(backend=backend, target=target, **arguments, **chosen), weight.columns)
+    if y is None:
+        return found
+    y[...] = found
+    return y
+
+
+def launch_of(
+    x: Any,
+    weight: PackedWeight,
+    *,
+    x_scale: Any = None,
+    wide_x: Any = None,
+    bias: Any = None,
+    activation: str | None = None,
+    residual: Any = None,
+    blocks: int | None = None,
+    backend: str | None = None,
+    target: str | None = None,
+    **settings: Any,
+) -> tuple[Kernel, dict[str, Any], dict[str, Any]]:
+    """The kernel that ``matmul`` calls, its arguments but for ``y``, and its compile-time parameters: what a tuner or
+    ``kernel.prepare`` takes. Raises what ``matmul`` raises."""
     narrow = weight.activations.bits == 8
     if narrow != (x_scale is not None):
         raise ArgumentError(
@@ -100,15 +140,9 @@ def matmul(
     elif any(each is not None for each in ending.values()):
         name = next(name for name, each in ending.items() if each is not None)
         raise ArgumentError("A026", f"the kernel `{weight.kernel}` of this weight takes no {name}", argument=name)
-    if weight.columns is None:
-        arguments |= {} if y is None else {"y": y}
-        return kernel(backend=backend, target=target, **arguments, **chosen)
-    # Each block has columns of one format.
-    found = _columns(kernel(backend=backend, target=target, **arguments, **(chosen | {"WN": 1})), weight.columns)
-    if y is None:
-        return found
-    y[...] = found
-    return y
+    if weight.columns is not None:
+        chosen["WN"] = 1  # each block has columns of one format
+    return kernel, arguments, chosen
 
 
 ACTIVATION = {None: 0, "gelu": 1, "silu": 2}

@@ -22,7 +22,7 @@ from tilevm.packed_array import PackedArray
 from tilevm.quantization import QuantizedTensor
 from tilevm.quantization.blocks import spread
 
-__all__ = ["ACTIVATIONS", "UNIT", "Parts", "parts_of", "refused"]
+__all__ = ["ACTIVATIONS", "UNIT", "Parts", "parts_of", "refused", "stored_as"]
 
 UNIT = 64
 """Rows and columns of a unit of weights: a group is whole units, or several groups are one."""
@@ -48,6 +48,21 @@ class Parts:
     def shape(self) -> tuple[int, int]:
         """K and N."""
         return self.codes.shape[0], self.codes.shape[1]
+
+    @classmethod
+    def of(
+        cls,
+        codes: PackedArray,
+        scales: PackedArray,
+        zeros: PackedArray | None,
+        group: int,
+        tensor_scale: float,
+        target: DType,
+    ) -> Parts:
+        """Parts whose codes are stored as the kernel for activations of ``target`` takes them; dense arrays, which may
+        lie on a GPU."""
+        kind, raw = stored_as(codes.dtype, group, target, zeros is not None)
+        return cls(_stored(codes, kind), scales, zeros, group, tensor_scale, raw)
 
     def grouped(self, group: int) -> Parts:
         """The same with smaller groups, each with the scale of the one that it is a part of."""
@@ -79,15 +94,12 @@ def parts_of(weight: QuantizedTensor, target: DType) -> Parts:
     scales = _each_row(weight, weight.scales, rows)
     zeros = None if weight.zeros is None else _each_row(weight, weight.zeros, rows)
     overall = 1.0 if weight.tensor_scale is None else float(weight.tensor_scale)
-    raw: dict[str, Any] = {}
-    if target.name == "f16" and group >= UNIT:
-        codes, raw = _raw(codes, zeros is not None)
-    elif target.bits == 16 and group < UNIT:
+    if target.bits == 16 and group < UNIT:
         scales, shift = _within(scales, codes.dtype, target)
         overall *= 2.0**shift
     if target.bits == 8 and zeros is not None:
         raise refused("the product of 8 bits takes no zero points", "quantise with a signed format, or pack for f16")
-    return Parts(codes, scales, zeros, group, overall, raw)
+    return Parts.of(codes, scales, zeros, group, overall, target)
 
 
 def _rows(part: PackedArray, rows: NDArray[np.int64]) -> PackedArray:
@@ -158,16 +170,35 @@ def _check_exact(codes: DType, target: DType) -> None:
         )
 
 
-def _raw(codes: PackedArray, zeros: bool) -> tuple[PackedArray, dict[str, Any]]:
-    """Codes that the product takes as they are, where there are such: unsigned, with the code that means zero."""
+def stored_as(kind: DType, group: int, target: DType, zeros: bool = False) -> tuple[DType, dict[str, Any]]:
+    """The format in which codes of ``kind`` are packed, and the kernel's settings for it.
+
+    Codes of 1, 2, 4 and 8 bits need no cast to f16 where they are unsigned. So signed ones count from the least number:
+    the setting ``MIDDLE`` is the code that means zero.
+
+    >>> from tilevm.dtypes import F16, dtype
+    >>> stored_as(dtype("i4"), 128, F16), stored_as(dtype("f6e3m2"), 128, F16)
+    ((dtype('u4'), {'RAW': True, 'MIDDLE': 8}), (dtype('f6e3m2'), {}))
+    """
+    raw = target.name == "f16" and group >= UNIT and kind.bits in RAW_BITS
+    if raw and kind.kind == "uint":
+        return kind, {"RAW": True}
+    if raw and not zeros and (kind.kind == "int" or kind.name == "trit"):
+        return dtype(f"u{kind.bits}"), {"RAW": True, "MIDDLE": int(-kind.min)}
+    return kind, {}
+
+
+def _stored(codes: PackedArray, wanted: DType) -> PackedArray:
+    """Codes as those of the unsigned format in which they count from the least number."""
     kind = codes.dtype
-    if kind.kind == "uint" and kind.bits in RAW_BITS:
-        return codes, {"RAW": True}
-    if zeros or not (kind.name == "trit" or (kind.kind == "int" and kind.bits in RAW_BITS)):
-        return codes, {}
-    least = int(kind.min)
+    if kind == wanted:
+        return codes
+    if kind.kind == "int" and codes.layout is None:
+        # Of two's complement the highest bit turns round, in all codes of a byte at once: on a GPU as well.
+        turned = sum(1 << bit for bit in range(kind.bits - 1, 8, kind.bits))
+        return PackedArray(codes.data ^ np.uint8(turned), wanted, codes.shape)
     numbers = kind.decode(codes.codes()).astype(np.int64)
-    return PackedArray.from_codes((numbers - least).astype(np.uint8), f"u{kind.bits}"), {"RAW": True, "MIDDLE": -least}
+    return PackedArray.from_codes((numbers - int(kind.min)).astype(np.uint8), wanted)
 
 
 def _groups(weight: QuantizedTensor, least: int) -> tuple[int, NDArray[np.int64]]:

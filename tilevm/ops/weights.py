@@ -17,7 +17,7 @@ from tilevm.packed_array import PackedArray
 from tilevm.quantization import ColumnSplit, Hadamard, LowRank, OutlierSplit, QuantizedTensor
 from tilevm.runtime.kernel import Kernel, Module, load
 
-__all__ = ["PackedWeight", "Weight", "kernels", "pack_gated", "pack_weight"]
+__all__ = ["PackedWeight", "Weight", "kernels", "pack_gated", "pack_parts", "pack_weight"]
 
 Weight: TypeAlias = QuantizedTensor | OutlierSplit | LowRank | ColumnSplit
 """What can be packed."""
@@ -114,7 +114,8 @@ def pack_weight(weight: Weight, activations: DType | str = "f16") -> PackedWeigh
             left, right = right.T, left.T
         packed = _plus(weight.quantized, right, target)
         return replace(packed, left=PackedArray.from_values(left, packed.arrays["wide"].dtype))
-    return _packed("matmul_8" if target.bits == 8 else "matmul", parts_of(weight, target), target, weight)
+    kernel = "matmul_8" if target.bits == 8 else "matmul"
+    return _of_rows(pack_parts(parts_of(weight, target), target, kernel), weight)
 
 
 def pack_gated(gate: QuantizedTensor, up: QuantizedTensor, activations: DType | str = "f16") -> PackedWeight:
@@ -151,8 +152,7 @@ def pack_gated(gate: QuantizedTensor, up: QuantizedTensor, activations: DType | 
         first.tensor_scale,
         first.raw,
     )
-    packed = _packed("matmul", joined, target, gate, {"GATED": True})
-    return replace(packed, shape=first.shape)
+    return replace(_of_rows(pack_parts(joined, target, GATED=True), gate), shape=first.shape)
 
 
 def _in_turns(first: PackedArray, second: PackedArray) -> PackedArray:
@@ -161,12 +161,10 @@ def _in_turns(first: PackedArray, second: PackedArray) -> PackedArray:
     return PackedArray.from_codes(np.concatenate(halves, axis=2).reshape(first.shape[0], -1), first.dtype)
 
 
-def _packed(
-    kernel: str, parts: Parts, target: DType, weight: QuantizedTensor, more: dict[str, Any] | None = None
-) -> PackedWeight:
-    """The weight for one of the kernels; ``more`` are settings."""
+def pack_parts(parts: Parts, target: DType, kernel: str = "matmul", **more: Any) -> PackedWeight:
+    """Parts laid out for one of the kernels, where they lie; ``more`` are settings of it."""
     settings: dict[str, Any] = {"W": parts.codes.dtype, "S": parts.scales.dtype, "A": target, "GROUP": parts.group}
-    settings |= parts.raw | (more or {})
+    settings |= parts.raw | more
     laid_out = {"w": parts.codes, "scale": parts.scales}
     if parts.zeros is not None:
         settings["Z"] = parts.zeros.dtype
@@ -177,9 +175,12 @@ def _packed(
     arrays = {name: kernels()[kernel].pack(name, each, **settings) for name, each in laid_out.items()}
     if "Z" in settings:
         arrays.setdefault("zero", arrays["scale"])
-    return PackedWeight(
-        kernel, parts.shape, target, arrays, settings, parts.tensor_scale, weight.permutation, weight.transform
-    )
+    return PackedWeight(kernel, parts.shape, target, arrays, settings, parts.tensor_scale)
+
+
+def _of_rows(packed: PackedWeight, weight: QuantizedTensor) -> PackedWeight:
+    """The packed weight, whose rows are in the order of ``weight`` and went through its transform."""
+    return replace(packed, permutation=weight.permutation, transform=weight.transform)
 
 
 def _plus(weight: QuantizedTensor, wide: NDArray[np.float32], target: DType) -> PackedWeight:
@@ -188,9 +189,9 @@ def _plus(weight: QuantizedTensor, wide: NDArray[np.float32], target: DType) -> 
     kind = target if target.bits == 16 else dtype("f16")
     rows = PackedArray.from_values(wide, kind)
     if target.bits == 8:
-        packed = _packed("matmul_8_plus", parts, target, weight, {"B": kind})
+        packed = _of_rows(pack_parts(parts, target, "matmul_8_plus", B=kind), weight)
         return replace(packed, arrays=packed.arrays | {"wide": rows})
-    packed = _packed("matmul_plus", parts, target, weight)
+    packed = _of_rows(pack_parts(parts, target, "matmul_plus"), weight)
     return replace(packed, arrays=packed.arrays | {"wide": rows})
 
 
@@ -216,7 +217,7 @@ def _of_columns(weight: ColumnSplit, target: DType) -> PackedWeight:
     if group < UNIT:
         first, second = (replace(each, raw={}) for each in (first, second))
     settings = {"V": second.codes.dtype, **{f"V_{name}": value for name, value in second.raw.items()}}
-    packed = _packed("matmul_mixed", first, target, weight.first, settings)
+    packed = _of_rows(pack_parts(first, target, "matmul_mixed", **settings), weight.first)
     kernel = packed.definition
     others = {"v": second.codes, "v_scale": second.scales}
     arrays = packed.arrays | {name: kernel.pack(name, each, **packed.settings) for name, each in others.items()}
