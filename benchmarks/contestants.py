@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,14 +18,14 @@ import tilevm
 from benchmarks.product_data import Data, error_of
 from benchmarks.shapes import Weights
 from tilevm.dtypes import dtype
-from tilevm.ops.matmul import tiles_for
-from tilevm.ops.weights import PackedWeight, kernels
+from tilevm.ops.matmul import launch_of
+from tilevm.ops.weight_parts import UNIT, Parts
+from tilevm.ops.weights import PackedWeight, pack_parts
 from tilevm.runtime.bench import copies_needed
 from tilevm.runtime.device import current_device
 
 __all__ = ["Contestant", "CuBlas", "Launches", "Product", "Tilevm", "missing", "sets_for"]
 
-UNIT = 64
 MOST_SETS = 16
 
 
@@ -88,29 +88,22 @@ class Tilevm:
     def load(self, data: Data) -> Product:
         weights = data.weights
         group = weights.group or UNIT * math.ceil(weights.k / UNIT)
-        settings = {"W": dtype(weights.format), "S": dtype(weights.scale), "A": dtype("f16"), "GROUP": group}
-        definition = kernels().matmul
-        arrays = {
-            "w": definition.pack("w", data.codes, **settings),
-            "scale": definition.pack("scale", data.scales, **settings),
-        }
-        shape = (weights.k, weights.n)
-        packed = PackedWeight("matmul", shape, dtype("f16"), arrays, settings, 1.0)
+        target = dtype("f16")
+        packed = pack_parts(Parts.of(data.codes, data.scales, None, group, 1.0, target), target)
         sets = [packed, *(_copied(packed) for _ in range(sets_for(weights.nbytes) - 1))]
         return partial(self._product, data, sets)
 
     def _product(self, data: Data, sets: Sequence[PackedWeight], x: Any) -> Launches:
         cupy, n = data.cupy, data.weights.n
         outputs = [cupy.empty((x.shape[0], n), cupy.float16) for _ in sets]
-        first = sets[0]
-        fixed = {"x": x, "tensor_scale": 1.0, **first.settings}
-        chosen = tiles_for(x.shape[0], n)
+        best: dict[str, Any] = {}
         if self._tuned:
-            chosen = dict(tilevm.tune(first.definition, {**first.arrays, **fixed}, buckets=("M",)).best)
-        tasks = [
-            each.definition.prepare(**fixed, **each.arrays, y=y, **chosen)
-            for each, y in zip(sets, outputs, strict=True)
-        ]
+            kernel, arguments, chosen = launch_of(x, sets[0])
+            best = dict(tilevm.tune(kernel, arguments | sets[0].settings, buckets=("M",)).best)
+        tasks = []
+        for each, y in zip(sets, outputs, strict=True):
+            kernel, arguments, chosen = launch_of(x, each)
+            tasks.append(kernel.prepare(**arguments, y=y, **(chosen | best)))
         nbytes = _moved(data.weights.nbytes, x, n)
         return Launches(tasks, lambda: error_of(cupy.asnumpy(outputs[0]), cupy.asnumpy(x), data.strip), nbytes)
 
@@ -120,7 +113,7 @@ def _copied(weight: PackedWeight) -> PackedWeight:
         name: tilevm.PackedArray(each.data.copy(), each.dtype, each.shape, each.layout)
         for name, each in weight.arrays.items()
     }
-    return PackedWeight(weight.kernel, weight.shape, weight.activations, arrays, weight.settings, weight.tensor_scale)
+    return replace(weight, arrays=arrays)
 
 
 class CuBlas:
