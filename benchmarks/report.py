@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import static_matmul
+from benchmarks import casts, static_matmul
 from benchmarks.device import BENCHMARKS, SCHEMA, TOOLS
 from benchmarks.product_report import products
 from benchmarks.stages import ROOT
@@ -51,8 +51,8 @@ counts the bytes that have to move: weights, scales, activations and results onc
 
 def page(folder: Path = RESULTS) -> str:
     """The text of the page."""
-    static = static_matmul.section(folder / static_matmul.PATH.name)
-    return "\n".join([HEAD, *_parts(_newest(folder), folder), static])
+    static = [each.section(folder / each.PATH.name) for each in (casts, static_matmul)]
+    return "\n".join([HEAD, *_parts(_newest(folder), folder), *static])
 
 
 def _newest(folder: Path) -> list[dict[str, Any]]:

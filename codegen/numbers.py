@@ -107,13 +107,16 @@ def largest_zero(zero: Operand | None) -> int:
 
 
 def narrowing(source: DType, target: DType, rounding: str, saturate: bool, arch: Arch) -> str:
-    """What of the library narrows a tile two numbers at once: ``integers``, ``floats``, or nothing, which is empty.
+    """What of the library casts a tile two numbers at once: ``pairs`` (to f16 and bf16), ``integers``, ``floats``, or
+    nothing, which is empty.
 
     >>> from tilevm.arch import arch
     >>> from tilevm.dtypes import dtype
     >>> [narrowing(F32, dtype("f8e4m3"), "nearest_even", True, arch(name)) for name in ("sm_80", "sm_89")]
     ['', 'floats']
     """
+    if target in (F16, BF16) and source is not target and rounding == "nearest_even" and not saturate:
+        return "pairs" if source is F32 or source.bits <= 16 else ""
     if source not in (F16, BF16, F32) or not saturate:
         return ""
     if target.kind in ("int", "uint") and target.bits in (2, 4, 8) and rounding in ROUNDED_TO_INTEGERS:

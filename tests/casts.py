@@ -36,7 +36,10 @@ def narrow_floats() -> list[DType]:
 
 
 INTEGERS = [dtype(f"{kind}{bits}") for kind in "ui" for bits in range(1, 9)]
-BOOKS = [dtype("nf4"), dtype("trit"), codebook("test_uneven", (0.1, -3.5, 2.0, 1.75, -0.30000001, 64.0))]
+BOOKS = [
+    *(dtype("nf4"), dtype("trit"), codebook("test_uneven", (0.1, -3.5, 2.0, 1.75, -0.30000001, 64.0))),
+    codebook("test_large", tuple(float((37 * place) % 101) ** 2 / 300 - 9.7 for place in range(90))),
+]
 NARROW = [*narrow_floats(), *INTEGERS, *BOOKS]
 
 

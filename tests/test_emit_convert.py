@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kernels import needs_compiler
 
-from tilevm.dtypes import DType, dtype
+from tilevm.dtypes import DType, codebook, dtype
 from tilevm.packed_array import PackedArray
 from tilevm.runtime.kernel import Kernel, kernel
 
@@ -95,6 +95,33 @@ def test_tiles_are_narrowed_two_numbers_at_once(source: str, target: str, more: 
     x = PackedArray.from_codes(each.encode(values).reshape(32, 23), each)
     both(made, {"x": x}, {"y": (target, (32, 23))}, target="sm_120a")
     assert "tv::narrow_to_" in made.compile("sm_120a").cuda
+
+
+BOOK = """
+kernel by_group(c: u6[32, 64], books: f16[4, 64], out y: f16[32, 64]):
+    grid 1
+    warps 1
+    codes = cast(load(c[0 :+ 32, 0 :+ 64]), i32)
+    store(y[0 :+ 32, 0 :+ 64], gather(books, (iota(64) // 16)[None, :], codes))
+
+kernel of_a_format(c: learned_book[32, 24], out y: bf16[32, 24]):
+    grid 1
+    warps 1
+    store(y[0 :+ 32, 0 :+ 24], cast(load(c[0 :+ 32, 0 :+ 24]) @ spatial(32, 1) * local(1, 24), bf16))
+"""
+
+
+@needs_compiler
+def test_codebooks_of_groups_and_of_formats() -> None:
+    """A codebook for each group is a gather from a tensor; a format's, of any size, is looked up by its cast."""
+    codebook("learned_book", tuple(np.sort(np.random.default_rng(3).standard_normal(48)).round(5).tolist()))
+    made = kernel(BOOK, name="by_group")
+    books = PackedArray.from_values(RANDOM.standard_normal((4, 64)), "f16")
+    c = tensor(dtype("u6"), 32, 64)
+    both(made, {"c": c, "books": books}, {"y": ("f16", (32, 64))})
+    y = made(c, books.numpy().astype(np.float16), backend="simulator")
+    assert np.array_equal(y, books.numpy()[np.arange(64) // 16, c.codes()])
+    both(kernel(BOOK, name="of_a_format"), {"c": tensor(dtype("learned_book"), 32, 24)}, {"y": ("bf16", (32, 24))})
 
 
 STOCHASTIC = """

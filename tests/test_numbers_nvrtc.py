@@ -32,8 +32,8 @@ pytestmark = pytest.mark.skipif(_no_nvrtc(), reason="NVRTC is not there")
 
 @pytest.mark.parametrize("target", ["sm_75", "sm_80", "sm_90a", "sm_120a"])
 def test_no_cast_takes_local_memory(target: str) -> None:
-    narrow: list[Cast] = [(each, to, "nearest_even", False) for each in (*NARROW, BOOKS[2]) for to in (F16, F32)]
-    wide: list[Cast] = [(F32, each, rounding, True) for each, rounding in product(NARROW, ROUNDINGS)]
+    narrow: list[Cast] = [(each, to, "nearest_even", False) for each in (*NARROW, *BOOKS[2:]) for to in (F16, F32)]
+    wide: list[Cast] = [(F32, each, rounding, True) for each, rounding in product((*NARROW, BOOKS[3]), ROUNDINGS)]
     others = [F64, dtype("i64"), dtype("u64"), BF16, dtype("i32"), F16]
     mixed: list[Cast] = [(a, b, "stochastic", False) for a in others for b in others if a is not b]
     order = tuple(range(32))

@@ -12,6 +12,15 @@ TV_DEVICE void cast_pairs(u32* z, const float* x) {
     }
 }
 
+// The same of other numbers that are in f32.
+template <class T, s32 SLOTS, class Number>
+TV_DEVICE void narrow_to_pairs(u32* z, Number number) {
+    TV_UNROLL for (s32 i = 0; i < SLOTS; i += 2) {
+        const float low = number(i), high = i + 1 < SLOTS ? number(i + 1) : 0.0f;
+        z[i / 2] = IS_F16<T> ? f32_to_f16x2(low, high) : f32_to_bf16x2(low, high);
+    }
+}
+
 // Two integers, cut to the range of T, below others, which move up. PTX ISA, "cvt.pack".
 template <class T>
 TV_DEVICE u32 pack_two(s32 low, s32 high, u32 others) {

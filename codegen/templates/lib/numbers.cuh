@@ -68,6 +68,12 @@ struct Words {
     }
 };
 
+// The same words as a table in global memory, for a number that is not known when the kernel is compiled.
+template <class W, class Word>
+struct TableInMemory;
+template <u64... VALUES, class Word>
+struct TableInMemory<Words<VALUES...>, Word> { static constexpr Word values[] = {Word(VALUES)...}; };
+
 // The word of a code, by halves: a tree of selects between immediate values, which needs no memory.
 template <class W, u32 FIRST, u32 SIZE>
 TV_DEVICE u32 look_up(u32 code) {
@@ -120,7 +126,10 @@ constexpr bool IS_TF32<Float<19, 8, 10, 127, true, Specials::IEEE>> = true;
 
 template <class F>
 TV_DEVICE typename F::Number decode(typename F::Held held) {
-    if constexpr (F::KIND == Kind::CODEBOOK) return as_f32(look_up<typename F::Values, 0, 1u << F::BITS>(held));
+    if constexpr (F::KIND == Kind::CODEBOOK && F::BITS > 4) {
+        const u32 last = F::Values::COUNT - 1;
+        return as_f32(TableInMemory<typename F::Values, u32>::values[held < last ? held : last]);
+    } else if constexpr (F::KIND == Kind::CODEBOOK) return as_f32(look_up<typename F::Values, 0, 1u << F::BITS>(held));
     else if constexpr (F::KIND == Kind::INTEGER && F::BITS < 32 && F::SIGNED) return sign_extend<F::BITS>(u32(held));
     else if constexpr (F::KIND == Kind::INTEGER || F::BITS >= 32) return typename F::Number(held);
     else if constexpr (IS_F16<F>) return f16_to_f32(held);

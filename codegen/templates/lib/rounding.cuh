@@ -206,23 +206,37 @@ TV_DEVICE u32 code_at(double x, u32 code) {
     }
     return code;
 }
-template <class F, u32 PLACE>
-TV_DEVICE u32 code_drawn(double x, u32 random, u32 code) {
-    if constexpr (PLACE + 1 < F::Codes::COUNT) {
-        constexpr u64 low = F::Ordered::at(PLACE), high = F::Ordered::at(PLACE + 1);
-        constexpr u32 lower = u32(F::Codes::at(PLACE)), upper = u32(F::Codes::at(PLACE + 1));
-        const double nearness = div(sub(x, as_f64(low)), sub(as_f64(high), as_f64(low)));
-        const u32 chosen = double(random) < mul(nearness, 4294967296.0) ? upper : lower;
-        return code_drawn<F, PLACE + 1>(x, random, PLACE == 0 || x >= as_f64(low) ? chosen : code);
+// How many of the words, which ascend as numbers, are at most x: a search in memory.
+template <class W, class Number>
+TV_DEVICE u32 words_up_to(Number x) {
+    using Word = typename Choose<sizeof(Number) == 4, u32, u64>::Type;
+    u32 found = 0;
+    TV_UNROLL for (u32 step = 256; step; step /= 2) {
+        if (step > W::COUNT) continue;
+        const u32 next = found + step - 1 < W::COUNT ? found + step - 1 : W::COUNT - 1;
+        const Word word = TableInMemory<W, Word>::values[next];
+        bool least;
+        if constexpr (sizeof(Number) == 4) least = x >= as_f32(word);
+        else least = x >= as_f64(word);
+        found += least && found + step <= W::COUNT ? step : 0;
     }
-    return code;
+    return found;
 }
 template <class F, class Firsts, Round ROUND, class Number>
 TV_DEVICE u32 encode_codebook(Number x, u32 random) {
+    constexpr u32 COUNT = F::Codes::COUNT;
     u32 code;
     if constexpr (ROUND == Round::STOCHASTIC) {
-        constexpr u64 least = F::Ordered::at(0), most = F::Ordered::at(F::Codes::COUNT - 1);
-        code = code_drawn<F, 0>(min(max(double(x), as_f64(least)), as_f64(most)), random, 0);
+        using Ordered = TableInMemory<typename F::Ordered, u64>;
+        constexpr u64 least = F::Ordered::at(0), most = F::Ordered::at(COUNT - 1);
+        const double y = min(max(double(x), as_f64(least)), as_f64(most));
+        const u32 above = words_up_to<typename F::Ordered>(y), upper = above < 1 ? 1 : above < COUNT ? above : COUNT - 1;
+        const double low = as_f64(Ordered::values[upper - 1]), high = as_f64(Ordered::values[upper]);
+        const double nearness = div(sub(y, low), sub(high, low));
+        const u32 place = double(random) < mul(nearness, 4294967296.0) ? upper : upper - 1;
+        code = TableInMemory<typename F::Codes, u32>::values[place];
+    } else if constexpr (COUNT > 16) {
+        code = TableInMemory<typename F::Codes, u32>::values[words_up_to<Firsts>(x)];
     } else {
         constexpr u32 lowest = u32(F::Codes::at(0));
         code = code_at<F, Firsts, 0>(x, lowest);
