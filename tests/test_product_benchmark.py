@@ -107,7 +107,10 @@ def test_a_selection_keeps_the_order_of_the_plan() -> None:
 
 @pytest.mark.parametrize(
     ("format", "group", "scale"),
-    [("u4", 128, "f16"), ("u3", 64, "f16"), ("f6e3m2", 0, "f16"), ("f8e4m3", 32, "e8m0"), ("f4e2m1", 16, "f8e4m3")],
+    [
+        *(("u4", 128, "f16"), ("u3", 64, "f16"), ("i4", 64, "f16"), ("i5", 64, "f16"), ("nf4", 64, "f16")),
+        *(("f6e3m2", 0, "f16"), ("f8e4m3", 32, "e8m0"), ("f4e2m1", 16, "f8e4m3")),
+    ],
 )
 def test_the_product_of_tilevm_is_that_of_the_codes(format: str, group: int, scale: str, clock: Clock) -> None:
     data = Data(sys.modules["cupy"], Weights(72, 192, format, group, scale))
