@@ -14,16 +14,36 @@ import os
 import resource
 import tempfile
 import time
+from dataclasses import replace
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 import tilevm
-from tilevm.ops.weights import kernels
+from tilevm.ops.matmul import launch_of
+from tilevm.ops.weights import PackedWeight, pack_weight
+from tilevm.runtime.kernel import Kernel
 from tilevm.runtime.tuning.tune import DEFAULT_PATIENCE
 
-AXES = {"WN": (1, 2, 4, 8), "WM": (1, 2, 4), "MT": (1, 2, 4), "STAGES": (2, 3, 4, 5, 6, 8)}
 M, N, K, GROUP = 16, 8192, 8192, 128
+STRIP = 64
+
+
+def call(rows: int = M, columns: int = N, inner: int = K) -> tuple[Kernel, dict[str, Any]]:
+    """The kernel of the product and its arguments by name. No element is read, so all are zeros but the formats."""
+    strip = np.zeros((inner, STRIP), np.float32)
+    strip[0] = 1
+    first = pack_weight(tilevm.quantize(strip, "u4", group=GROUP))
+    arrays = {name: _zeros(each, columns) for name, each in first.arrays.items()}
+    weight: PackedWeight = replace(first, arrays=arrays, shape=(inner, columns))
+    kernel, arguments, settings = launch_of(np.zeros((rows, inner), np.float16), weight)
+    return kernel, arguments | {name: value for name, value in settings.items() if name not in kernel.definition.tunes}
+
+
+def _zeros(array: tilevm.PackedArray, columns: int) -> tilevm.PackedArray:
+    shape = (array.shape[0], columns)
+    return tilevm.PackedArray(np.zeros(shape[0] * shape[1] * array.dtype.bits // 8, np.uint8), array.dtype, shape)
 
 
 def main() -> None:
@@ -33,19 +53,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--patience", type=int, default=DEFAULT_PATIENCE)
     given = parser.parse_args()
-    every = [dict(zip(AXES, values, strict=True)) for values in itertools.product(*AXES.values())]
+    kernel, arguments = call()
+    axes = kernel.definition.tunes
+    every = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     configs = every[:: max(1, len(every) // given.candidates)][: given.candidates]
-    definition = kernels().matmul
-    x = np.zeros((M, K), np.float16)
-    settings = {"W": "u4", "S": "f16", "A": "f16", "GROUP": GROUP}
-    codes = tilevm.PackedArray(np.zeros(K * N // 2, np.uint8), "u4", (K, N))
-    scales = tilevm.PackedArray(np.zeros(K // GROUP * N * 2, np.uint8), "f16", (K // GROUP, N))
-    arrays = {"x": x, "w": codes, "scale": scales, "tensor_scale": 1.0}
     with tempfile.TemporaryDirectory() as folder, patch.dict("os.environ", TILEVM_CACHE_DIR=folder):
         for attempt in ("first run", "second run"):
             begun, spent = time.perf_counter(), processor_seconds()
             result = tilevm.tune(
-                *(definition, arrays, settings),
+                *(kernel, arguments),
                 configs=configs,
                 target="sm_90a",
                 workers=given.workers,

@@ -227,3 +227,14 @@ def test_progress_is_shown_where_it_is_asked_for(tuned: Any, capsys: pytest.Capt
     assert "scale: " in capsys.readouterr().err
     tuned(KERNEL, (X,), again=True)
     assert capsys.readouterr().err == ""
+
+
+def test_the_product_with_quantised_weights_is_a_kernel_to_tune() -> None:
+    from benchmarks.tuning import call
+    from tilevm.runtime.tuning.tune import describe_call
+
+    kernel, arguments = call(16, 256, 512)
+    described = describe_call(kernel, arguments, {}, configs=None, buckets=("M",), target="sm_90a")
+    assert len(described.space) >= 100
+    assert ("M", "<= 16") in described.key.sizes
+    assert {"WN", "MT", "STAGES"} <= set(described.space[0])
