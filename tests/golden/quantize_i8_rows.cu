@@ -10,19 +10,19 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     const tv::u32 thread = tv::thread_index(), lane = tv::lane_index(), warp = tv::warp_index();
     const tv::u32 shared = TV_SHARED(16);
     (void)thread, (void)lane, (void)warp, (void)shared;
-    // 164: m = block_index(0) * ROWS
-    #line 164 "tilevm/ops/quantization.tvm"
-    TV_LINE(164);
+    // 175: m = block_index(0) * ROWS
+    #line 175 "tilevm/ops/quantization.tvm"
+    TV_LINE(175);
     const tv::s32 t = tv::block_index<0>();
     const tv::s32 m = tv::mul(t, 1);
-    // 165: k = block_index(1) * BLOCK
-    #line 165 "tilevm/ops/quantization.tvm"
-    TV_LINE(165);
+    // 176: k = block_index(1) * BLOCK
+    #line 176 "tilevm/ops/quantization.tvm"
+    TV_LINE(176);
     const tv::s32 t_2 = tv::block_index<1>();
     const tv::s32 k = tv::mul(t_2, 4096);
-    // 77: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
-    #line 77 "tilevm/ops/quantization.tvm"
-    TV_LINE(77);
+    // 81: tile = reshape(cast(load(x[m :+ rows, k :+ columns]), f32), [rows * columns]) @ runs(rows * columns, warps, run)
+    #line 81 "tilevm/ops/quantization.tvm"
+    TV_LINE(81);
     tv::u32 t_3[16] = {};
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 16;
@@ -36,14 +36,14 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_4[i_] = tv::cast<tv::Float<16, 5, 10, 15, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(tv::get<16>(t_3, i_));
     float tile[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) tile[i_] = t_4[i_];
-    // 133: return reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
-    #line 133 "tilevm/ops/quantization.tvm"
-    TV_LINE(133);
+    // 144: return reshape(tile, [ROWS // GROUP_ROWS, GROUP_ROWS, BLOCK // GROUP, GROUP])
+    #line 144 "tilevm/ops/quantization.tvm"
+    TV_LINE(144);
     float blocks[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) blocks[i_] = tile[i_];
-    // 137: return max(max(abs(blocks), axis=3), axis=1)
-    #line 137 "tilevm/ops/quantization.tvm"
-    TV_LINE(137);
+    // 148: return max(max(abs(blocks), axis=3), axis=1)
+    #line 148 "tilevm/ops/quantization.tvm"
+    TV_LINE(148);
     float t_5[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_5[i_] = tv::abs(blocks[i_]);
     float t_6[1];
@@ -81,26 +81,26 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         }
                 TV_UNROLL for (int i_ = 0; i_ < 1; i_++) range[i_] = parts_2[i_];
     }
-    // 87: exact = range / largest
-    #line 87 "tilevm/ops/quantization.tvm"
-    TV_LINE(87);
+    // 91: exact = range / largest
+    #line 91 "tilevm/ops/quantization.tvm"
+    TV_LINE(91);
     float exact[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) exact[i_] = tv::div(range[0], 127.0f);
-    // 90: fit = where(exact > 0.0, exact, 1.0)
-    #line 90 "tilevm/ops/quantization.tvm"
-    TV_LINE(90);
+    // 94: fit = where(exact > 0.0, exact, 1.0)
+    #line 94 "tilevm/ops/quantization.tvm"
+    TV_LINE(94);
     bool t_7[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) t_7[i_] = exact[0] > 0.0f;
     float fit[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) fit[i_] = t_7[0] ? exact[0] : 1.0f;
-    // 92: s = cast(fit, S, rounding=up, saturate=True)
-    #line 92 "tilevm/ops/quantization.tvm"
-    TV_LINE(92);
+    // 96: s = cast(fit, S, rounding=up, saturate=True)
+    #line 96 "tilevm/ops/quantization.tvm"
+    TV_LINE(96);
     float s[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) s[i_] = tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::UP, true>(fit[0]);
-    // 148: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
-    #line 148 "tilevm/ops/quantization.tvm"
-    TV_LINE(148);
+    // 159: store(scales[m // GROUP_ROWS :+ ROWS // GROUP_ROWS, k // GROUP :+ BLOCK // GROUP], s)
+    #line 159 "tilevm/ops/quantization.tvm"
+    TV_LINE(159);
     const tv::s32 t_8 = tv::floor_div(m, 1);
     const tv::s32 t_9 = tv::floor_div(k, 4096);
     {
@@ -112,14 +112,14 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
             tv::store_global_u32(at_, (words_)[0], mine_);
         }
     }
-    // 107: step = cast(s, f32)
-    #line 107 "tilevm/ops/quantization.tvm"
-    TV_LINE(107);
+    // 111: step = cast(s, f32)
+    #line 111 "tilevm/ops/quantization.tvm"
+    TV_LINE(111);
     float step[1];
     TV_UNROLL for (int i_ = 0; i_ < 1; i_++) step[i_] = tv::cast<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>, tv::Round::NEAREST_EVEN, false>(s[0]);
-    // 150: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
-    #line 150 "tilevm/ops/quantization.tvm"
-    TV_LINE(150);
+    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 161 "tilevm/ops/quantization.tvm"
+    TV_LINE(161);
     float t_10[1];
     t_10[0] = step[0];
     float s_2[1];
@@ -170,24 +170,24 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) t_18[i_] = tv::neg(t_17[i_]);
     float y[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y[i_] = tv::fma(t_18[i_], r[0], near[i_]);
-    // 150: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
-    #line 150 "tilevm/ops/quantization.tvm"
-    TV_LINE(150);
+    // 161: y = quotient(blocks, step[:, None, :, None], Q, S, TWO_LEVELS) + 0.0        # -0.0 is 0, as on the host
+    #line 161 "tilevm/ops/quantization.tvm"
+    TV_LINE(161);
     float y_2[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_2[i_] = tv::add(y[i_], 0.0f);
-    // 151: q = encoded(reshape(y, [ROWS, BLOCK]), Q, m, k, columns, seed, SYMMETRIC, STOCHASTIC)
-    #line 151 "tilevm/ops/quantization.tvm"
-    TV_LINE(151);
+    // 162: q = encoded(reshape(y, [ROWS, BLOCK]), Q, m, k, columns, seed, SYMMETRIC, STOCHASTIC)
+    #line 162 "tilevm/ops/quantization.tvm"
+    TV_LINE(162);
     float y_3[32];
     TV_UNROLL for (int i_ = 0; i_ < 32; i_++) y_3[i_] = y_2[i_];
-    // 128: q = cast(y, Q, saturate=True)
-    #line 128 "tilevm/ops/quantization.tvm"
-    TV_LINE(128);
+    // 132: q = cast(y, Q, saturate=True)
+    #line 132 "tilevm/ops/quantization.tvm"
+    TV_LINE(132);
     tv::u32 q[8] = {};
     tv::narrow_to_integers<tv::Integer<8, true>, tv::NEAREST_EVEN, 32>(q, [&](int i_) { return tv::decode_f32<tv::Float<32, 8, 23, 127, true, tv::Specials::IEEE>>(y_3[i_]); });
-    // 152: store(codes[m :+ ROWS, k :+ BLOCK], q)
-    #line 152 "tilevm/ops/quantization.tvm"
-    TV_LINE(152);
+    // 163: store(codes[m :+ ROWS, k :+ BLOCK], in_runs(q, HADAMARD, WARPS, RUN))
+    #line 163 "tilevm/ops/quantization.tvm"
+    TV_LINE(163);
     {
         const tv::u32 index1_ = tv::u32(k) + thread * 16;
         auto* const at_ = codes + (tv::s64(m) * tv::s64(K) + tv::s64(k) + tv::s64(thread) * 16);
@@ -197,7 +197,7 @@ TV_KERNEL(quantize_kernel, 128, const tv::u8* __restrict__ x, const tv::u8* __re
         }
     }
 }
-// line 77: 16-byte loads
-// line 137: 4 parts of each line meet in 16 bytes of shared memory
-// line 148: 4-byte stores
-// line 152: 16-byte stores
+// line 81: 16-byte loads
+// line 148: 4 parts of each line meet in 16 bytes of shared memory
+// line 159: 4-byte stores
+// line 163: 16-byte stores
