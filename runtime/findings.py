@@ -56,13 +56,21 @@ KINDS = {
 }
 """Code, message and help by the number of the kind in ``host/launch.h``."""
 
-TRAP, ASSERTION = 10, 11
+DEADLOCK, TRAP, ASSERTION = 8, 10, 11
+OUTSIDE = (
+    "waits for a value at byte {address} of a buffer, and nobody goes on: {bytes} blocks have not begun, and each of "
+    "those that may run at once waits"
+)
+"""The message of a deadlock where blocks are left that cannot begin."""
+HELP_OUTSIDE = "let a block wait for such as have surely begun: those with a smaller number taken by atomic_add"
 WARP, ATOMIC, SEVERAL = 0x8000, 0xFFFC, 0xFFFF
 
 
 def diagnostic(found: Finding, source: Source | None) -> Diagnostic:
     """A finding as a diagnostic; ``source`` is the text that its lines are of."""
     code, message, help = KINDS[found.kind]
+    if found.kind == DEADLOCK and found.bytes:
+        message, help = OUTSIDE, HELP_OUTSIDE
     text = message.format(
         does="writes" if found.writes else "reads",
         did="wrote" if found.other_writes else "read",
@@ -91,7 +99,7 @@ def _other(found: Finding) -> str:
     """Who is on the other line."""
     if found.kind == 5:
         return "the copy"
-    if found.kind in (7, 8):
+    if found.kind in (7, DEADLOCK):
         return f"thread {found.other_thread} is here"
     did = "wrote" if found.other_writes else "read"
     if found.other_thread == SEVERAL:

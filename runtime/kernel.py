@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernel", "Module", "kernel", "load"]
 
-OPTIONS = ("backend", "debug", "target", "divisible")
+OPTIONS = ("backend", "debug", "target", "divisible", "order", "resident")
 """What a call and ``compile`` take besides the parameters of the kernel."""
 
 
@@ -91,6 +91,8 @@ class Kernel:
         backend: str | None = None,
         target: str | None = None,
         debug: bool | Report | None = None,
+        order: int | None = None,
+        resident: int | None = None,
         **keywords: Any,
     ) -> Any:
         """Runs the kernel.
@@ -107,16 +109,25 @@ class Kernel:
         ``tilevm.Report`` collects the findings instead. On ``cuda`` it waits for the kernel, and raises what went
         wrong; the simulator always raises what it finds.
 
+        ``order`` and ``resident`` are for the simulator. It runs blocks in the order of their numbers, each until it
+        ends or waits. With a seed, ``order=7``, they begin in an order of its own, and a few at a time run in turns
+        that change after barriers, atomics and flags; the same seed repeats it. ``resident`` is how many blocks have a
+        place at once, as on a GPU: one that waits keeps its place.
+
         Raises ``ArgumentError`` for arguments that do not fit (A codes), ``UsageError`` F004 for a name that is no
-        backend, F007 for another ``debug``, ``NoDeviceError`` F041 where a GPU is needed and there is none.
+        backend, F007 for another ``debug``, F012 for ``order`` or ``resident`` that is none or elsewhere than in the
+        simulator, ``NoDeviceError`` F041 where a GPU is needed and there is none.
         """
-        if self._cuda is not None and not debug and backend in (None, "cuda"):
+        shuffled = order is not None or resident is not None
+        if self._cuda is not None and not debug and not shuffled and backend in (None, "cuda"):
             result = self._cuda.warm(args, keywords, target)
             if result is not NotImplemented:
                 return result
         arguments = sort_arguments(self.definition, args, keywords)
         chosen = choose_backend(backend, arguments.tensors)
         report = _report(debug, chosen)
+        if shuffled:
+            _check_order(order, resident, chosen)
         if chosen == "cuda":
             return self._on_cuda().call(args, keywords, target, wait=bool(debug))
         launch = self._on_host(arguments)
@@ -124,7 +135,8 @@ class Kernel:
             from tilevm.runtime.simulated import run_simulated
 
             wanted = Specialisation.of(target or DEFAULT_ARCHITECTURE, launch.sizes)
-            simulation = run_simulated(self._programs.compiled(launch.program, wanted), launch)
+            compiled = self._programs.compiled(launch.program, wanted)
+            simulation = run_simulated(compiled, launch, order, resident)
             print(simulation.printed, end="")
             simulation.check()
         else:
@@ -350,3 +362,18 @@ def kernel(text: str, *, name: str | None = None) -> Kernel:
     'nothing'
     """
     return Module(load_text(text, "<text>"), "the text").choose(name, "tilevm.kernel(text, name=…)")
+
+
+def _check_order(order: int | None, resident: int | None, backend: str) -> None:
+    """Raises F012 for values that say nothing, and where another backend than the simulator runs the blocks."""
+    for name, value, least in (("order", order, 0), ("resident", resident, 1)):
+        if value is None:
+            continue
+        if backend != "simulator":
+            raise UsageError(
+                "F012",
+                f"`{name}` is for the simulator, not for backend {backend}",
+                help='backend="simulator"; the interpreter runs blocks in the order of their numbers, a GPU in its own',
+            )
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UsageError("F012", f"`{name}` is an integer of at least {least}, not {value!r}")

@@ -27,13 +27,18 @@ __all__ = ["run_simulated", "simulate"]
 
 
 def simulate(
-    program: Program, arguments: Mapping[str, Any], *, arch: str = DEFAULT_ARCHITECTURE, order: int | None = None
+    program: Program,
+    arguments: Mapping[str, Any],
+    *,
+    arch: str = DEFAULT_ARCHITECTURE,
+    order: int | None = None,
+    resident: int | None = None,
 ) -> tuple[Simulation, tuple[Any, ...]]:
     """Compiles a program for the host and runs it; gives what was found and counted, and the ``out`` arrays.
 
     ``arguments`` are arrays, scalars and sizes by name; only ``out`` arrays may be missing, and are made. Results are
-    in the caller's arrays. Findings are returned and not raised: see ``Simulation.check``. Blocks begin in the order
-    of their numbers, or in one shuffled by the seed ``order``.
+    in the caller's arrays. Findings are returned and not raised: see ``Simulation.check``. ``order`` and ``resident``
+    are as in a call of a kernel.
 
     Raises what a call of the kernel raises, ``UsageError`` F030 where there is no C++ compiler.
     """
@@ -46,10 +51,15 @@ def simulate(
     numbers = {name: arguments[name] for name in scalars}
     launch = check(program, arrays, numbers, sizes, HOST)
     compiled = CompiledKernel(program, Specialisation.of(arch, launch.sizes))
-    return run_simulated(compiled, launch, order), launch.returned
+    return run_simulated(compiled, launch, order, resident), launch.returned
 
 
-def run_simulated(compiled: CompiledKernel, launch: Launch[ArrayArgument], order: int | None = None) -> Simulation:
+def run_simulated(
+    compiled: CompiledKernel,
+    launch: Launch[ArrayArgument],
+    order: int | None = None,
+    resident: int | None = None,
+) -> Simulation:
     """Runs a launch of what ``compiled`` was made from, and brings the results to the caller's arrays."""
     if not launch.blocks:
         return Simulation((), {})
@@ -60,7 +70,12 @@ def run_simulated(compiled: CompiledKernel, launch: Launch[ArrayArgument], order
     check_views(launch.program, {name: data.nbytes for name, data in images.items()}, launch.sizes)
     emitted = compiled.emitted
     simulation = compiled.host.launch(
-        emitted.kernel, launch.grid, list(_words(compiled, launch, images)), source=compiled.text, order=order
+        emitted.kernel,
+        launch.grid,
+        list(_words(compiled, launch, images)),
+        source=compiled.text,
+        order=order,
+        resident=resident,
     )
     for value in launch.program.tensors:
         if access(value) != "in":

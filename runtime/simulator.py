@@ -97,6 +97,8 @@ class _Launch(ctypes.Structure):
         ("counts", ctypes.c_void_p),
         ("dropped", ctypes.c_uint64),
         ("order", ctypes.c_void_p),
+        ("shuffle", ctypes.c_uint64),
+        ("resident", ctypes.c_uint64),
         ("printed", ctypes.c_void_p),
         ("printed_count", ctypes.c_uint64),
     )
@@ -142,12 +144,15 @@ class HostModule:
         *,
         source: Source | None = None,
         order: int | None = None,
+        resident: int | None = None,
     ) -> Simulation:
         """Runs a kernel over a grid of up to three extents, and returns what was found.
 
         ``arguments``: a contiguous array for each pointer (one that is not writeable must only be read), an integer
         for each integer parameter, a NumPy scalar for each parameter of another type. ``source`` is the text whose
-        lines ``TV_LINE`` names. Blocks begin in the order of their numbers, or in one shuffled by the seed ``order``.
+        lines ``TV_LINE`` names. Blocks run one after another in the order of their numbers, each until it ends or
+        waits. With the seed ``order`` they begin in a shuffled order, and a few at a time run in turns, which change
+        after barriers, atomics and flags. At most ``resident`` blocks have begun and not ended.
 
         Raises ``UsageError`` F032 for a kernel that is not in the module, F033 for arguments that do not fit it.
         """
@@ -160,7 +165,8 @@ class HostModule:
         buffers, words = _arguments(arguments)
         findings = (Finding * FINDINGS)()
         counts = np.zeros((LINES, 6), np.uint64)
-        begins = None if order is None else np.random.default_rng(order).permutation(np.arange(math.prod(extents)))
+        random = None if order is None else np.random.default_rng(order)
+        begins = None if random is None else random.permutation(np.arange(math.prod(extents)))
         launch = _Launch(
             grid=(ctypes.c_uint32 * 3)(*extents, *[1] * (3 - len(extents))),
             buffer_count=len(buffers),
@@ -172,6 +178,8 @@ class HostModule:
             findings=findings,
             counts=counts.ctypes.data,
             order=None if begins is None else begins.ctypes.data,
+            shuffle=0 if random is None else int(random.integers(1, 1 << 63)),
+            resident=resident or 0,
         )
         with self._lock:
             wanted = entry(ctypes.byref(launch))

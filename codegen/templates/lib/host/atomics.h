@@ -14,9 +14,15 @@ static inline T changed(u8* at, Change change) {
     __builtin_memcpy(at, &made, sizeof made);
     return old;
 }
-template <class T, class Place, class Change>
-static inline T atomic(Place p, Change change) {
-    return changed<T>(atomic_place(p, sizeof(T)), change);
+template <class T, class Change>
+static inline T atomic(u32 address, Change change) {
+    return changed<T>(atomic_place(address, sizeof(T)), change);
+}
+template <class T, class Change>
+static inline T atomic(void* p, Change change) {
+    const T old = changed<T>(atomic_place(p, sizeof(T)), change);
+    give_way();
+    return old;
 }
 
 }  // namespace host

@@ -62,6 +62,8 @@ struct Launch {
     Counts* counts;
     u64 dropped;
     const u64* order;            // in which blocks begin; null for that of their numbers
+    u64 shuffle;                 // seeds where blocks give way to one another; 0 for nowhere but where they wait
+    u64 resident;                // the most blocks that have begun and not ended; 0 for any number
     const Printed* printed;      // until the next launch
     u64 printed_count;
 };

@@ -32,6 +32,8 @@ void store_global(void* pointer, const void* value, bool active);
 u8* atomic_place(void* pointer, u32 bytes);
 u8* atomic_place(u32 address, u32 bytes);
 u8* place_of_bits(u32 address, u32 bytes);
+// Where blocks are shuffled, another one may run from here on.
+void give_way();
 // Lets others go on if a thread reads a value again that it has just read.
 void poll(u64 address, u64 value);
 u32 read_flag(const void* pointer);

@@ -54,6 +54,7 @@ u32 read_flag(const void* pointer) {
 void write_flag(void* pointer, u32 value) {
     if (u8* at = place(pointer, 4, true, 4)) __builtin_memcpy(at, &value, 4);
     changes++;
+    give_way();
 }
 
 }  // namespace tv::host

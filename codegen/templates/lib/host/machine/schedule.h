@@ -1,9 +1,13 @@
 // Launching: a kernel is run block by block; a block all of whose threads wait for a value is set aside for the next.
+// Where blocks are shuffled, they begin in another order, and a few at a time run in turns: after a barrier, an atomic or
+// a flag another one may go on, so that what is right in one order of events alone is seen to go wrong in others.
 #pragma once
+#include <algorithm>
 #include <utility>
 
 namespace tv::host {
 
+inline constexpr std::size_t TOGETHER = 6;  // blocks that run in turns
 static void (*body)();                     // calls the kernel with the arguments of the launch
 
 static void fiber() {
@@ -62,7 +66,8 @@ static void advance(Block& block) {
                 warp.ready |= 1u << lane;
             }
     }
-    if (Fiber* first = next_of(block, block.warps[0])) {
+    const u32 warp = launch->shuffle ? draw(u32(block.warps.size())) : 0;
+    if (Fiber* first = next_of(block, block.warps[warp])) {
         self = first;
         change(scheduler, first->context);
     }
@@ -74,8 +79,16 @@ static bool polls(const Block& block) {
     return false;
 }
 
+// Whether a block has given way, and goes on by itself.
+static bool runs(const Block& block) {
+    for (const Warp& warp : block.warps)
+        if (warp.ready || warp.full) return true;
+    return false;
+}
+
 // Threads wait for others that will not come: those who wait, and where one of the others is, or 0 if it has ended.
-static void note_stuck(Block& block, Kind kind) {
+// `outside` blocks cannot begin before one of those that wait has ended.
+static void note_stuck(Block& block, Kind kind, u64 outside = 0) {
     Fiber *waiting = nullptr, *other = nullptr;
     for (Fiber& thread : block.threads) {
         const u32 lane = 1u << thread.lane;
@@ -89,49 +102,57 @@ static void note_stuck(Block& block, Kind kind) {
     }
     if (!waiting) std::swap(waiting, other);
     self = waiting;
-    if (waiting) note(kind, waiting->polled_address & ((u64(1) << BUFFER_SHIFT) - 1), 0, false,
+    if (waiting) note(kind, waiting->polled_address & ((u64(1) << BUFFER_SHIFT) - 1), u32(outside), false,
                       other ? other->line : 0, other ? other->number : 0);
+}
+
+using Blocks = std::vector<std::unique_ptr<Block>>;
+
+// Lets every block that has begun run once, in random order where they are shuffled. Those that ended are spare again.
+static void advance_all(Blocks& resident, Blocks& spare) {
+    if (launch->shuffle)
+        for (u32 i = u32(resident.size()); i > 1; i--) std::swap(resident[i - 1], resident[draw(i)]);
+    for (std::size_t i = 0; i < resident.size() && !stopped;) {
+        advance(*resident[i]);
+        if (resident[i]->living == 0) {
+            spare.push_back(std::move(resident[i]));
+            resident.erase(resident.begin() + long(i));
+        } else i++;
+    }
+}
+
+static void begin(Blocks& resident, Blocks& spare, u32 threads, u64 number) {
+    if (spare.empty()) spare.push_back(std::make_unique<Block>(threads));
+    resident.push_back(std::move(spare.back()));
+    spare.pop_back();
+    prepare(*resident.back(), number);
 }
 
 static void run_blocks(u32 threads) {
     const u64 count = u64(launch->grid[0]) * launch->grid[1] * launch->grid[2];
-    std::vector<std::unique_ptr<Block>> resident, spare;
+    Blocks resident, spare;
     stopped = false;
     changes = 1;
+    drawn = launch->shuffle;
     u64 next = 0;
-    while (!stopped && (next < count || !resident.empty())) {
-        const u64 before = changes, ended = next;
-        for (std::size_t i = 0; i < resident.size() && !stopped;) {
-            advance(*resident[i]);
-            if (resident[i]->living == 0) {
-                spare.push_back(std::move(resident[i]));
-                resident.erase(resident.begin() + long(i));
-            } else i++;
-        }
-        if (stopped) break;
-        if (next < count) {
-            if (spare.empty()) spare.push_back(std::make_unique<Block>(threads));
-            resident.push_back(std::move(spare.back()));
-            spare.pop_back();
-            prepare(*resident.back(), launch->order ? launch->order[next] : next);
+    while (next < count || !resident.empty()) {
+        const u64 before = changes, begun = next;
+        const std::size_t running = std::size_t(std::count_if(resident.begin(), resident.end(),
+                                                              [](auto& block) { return runs(*block); }));
+        if (next < count && running < TOGETHER && (!launch->resident || resident.size() < launch->resident)) {
+            begin(resident, spare, threads, launch->order ? launch->order[next] : next);
             next++;
-            advance(*resident.back());
-            if (stopped) break;
-            if (resident.back()->living == 0) {
-                spare.push_back(std::move(resident.back()));
-                resident.pop_back();
-                continue;
-            }
         }
-        for (auto& block : resident)
-            if (!polls(*block)) {
-                note_stuck(*block, DIVERGED);
-                return;
-            }
-        if (!resident.empty() && before == changes && ended == next) {
-            note_stuck(*resident.front(), DEADLOCK);
-            return;
+        advance_all(resident, spare);
+        if (stopped) return;
+        bool any = false;
+        for (auto& block : resident) {
+            const bool goes_on = runs(*block);
+            if (!goes_on && !polls(*block)) return note_stuck(*block, DIVERGED);
+            any |= goes_on;
         }
+        if (!any && !resident.empty() && before == changes && begun == next)
+            return note_stuck(*resident.front(), DEADLOCK, count - next);
     }
 }
 

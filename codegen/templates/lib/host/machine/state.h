@@ -70,6 +70,7 @@ Thread* self;
 u64 changes;                      // writes to memory, which another thread may wait for
 static Context scheduler;
 static bool stopped;              // by a finding after which nothing can go on
+static u64 drawn;                 // the state of the random numbers that shuffle blocks: xorshift64*, Vigna, 2016
 
 static inline Fiber& me() { return *static_cast<Fiber*>(self); }
 
@@ -93,6 +94,14 @@ static void note(Kind kind, u64 address, u32 bytes, bool writes = false, u32 oth
 }
 
 static void flush(Warp& warp);
+
+// A number below `limit`; the same in every launch of the same seed.
+static u32 draw(u32 limit) {
+    drawn ^= drawn >> 12;
+    drawn ^= drawn << 25;
+    drawn ^= drawn >> 27;
+    return u32((drawn * 0x2545F4914F6CDD1D >> 32) * limit >> 32);
+}
 
 // The next thread of a block that can run, those of the same warp first.
 static Fiber* next_of(Block& block, Warp& first) {
@@ -127,6 +136,11 @@ static void pause_thread() {
     __builtin_unreachable();
 }
 
+// The thread stays ready, and goes on when its block is next.
+void give_way() {
+    if (__builtin_expect(launch->shuffle && draw(4) == 0, 0)) change(me().context, scheduler);
+}
+
 static void open_barrier(Block& block) {
     for (Warp& warp : block.warps) {
         flush(warp);
@@ -144,8 +158,10 @@ void barrier() {
     block.barrier_line = self->line;
     block.barrier_thread = self->number;
     me().warp->ready &= ~(1u << self->lane);
-    if (++block.arrived == block.living) open_barrier(block);
-    else pause_thread();
+    if (++block.arrived == block.living) {
+        open_barrier(block);
+        give_way();
+    } else pause_thread();
 }
 
 // All lanes of the warp meet in one operation; true for the last, which does it for all and then calls `leave`.
