@@ -1,9 +1,10 @@
 """Schemes on real weights: bits, and the errors of weights, of products, and of a whole model.
 
-    python -m benchmarks.quantization [--write]
+    python -m benchmarks.quantization [--write] [SCHEME ...]
 
 The 36 linear layers of all-MiniLM-L6-v2, with what really goes into each of them for twelve sentences. ``--write`` puts
-the table into ``docs/quantization.md``, in about three minutes. Errors are relative:
+the table into ``docs/quantization.md``; where schemes are named, only their rows. All take about four minutes. Errors
+are relative:
 
     weights     ‖ŵ - w‖ / ‖w‖
     product     ‖x̂ ŵ - x w‖ / ‖x w‖, where x̂ is x but for schemes with activations: those are quantised for each token
@@ -25,10 +26,10 @@ from numpy.typing import NDArray
 
 from benchmarks.minilm import INSTALL, SENTENCES, MiniLM, folder
 from tilevm.quantization import LowRank, OutlierSplit, correct_low_rank, quantize, scheme, split_outliers
-from tilevm.quantization.files import announced, parts
+from tilevm.quantization.files import chunks, parts
 from tilevm.quantization.tensor import QuantizedTensor
 
-__all__ = ["ROWS", "Measured", "Row", "main", "measure", "table"]
+__all__ = ["ROWS", "Measured", "Row", "line", "main", "measure", "written"]
 
 PAGE = Path(__file__).parent.parent / "docs" / "quantization.md"
 BEGIN, END = "<!-- schemes -->\n", "<!-- end schemes -->"
@@ -92,7 +93,7 @@ def _rows() -> Iterator[Row]:
     yield row("i4g128", rank=16)
     for name in ("mxfp8e4m3", "mxfp8e5m2", "mxint8", "mxfp6e2m3", "mxfp6e3m2", "mxfp4"):
         yield row(name)
-        yield row(name, scale_rounding="up")
+        yield from (row(name, scale_rounding=way) for way in ("even", "up"))
     yield row("mxfp4", calibration="mse")
     for name in ("nvfp4", "nvint4"):
         yield row(name)
@@ -165,11 +166,8 @@ def _inputs(x: NDArray[np.float32], activations: str | None, transform: Any) -> 
 
 
 def _file_bytes(tensor: QuantizedTensor) -> int:
-    sizes = {"U8": 1, "I8": 1, "F16": 2, "F32": 4, "I64": 8}
-    announcements = [announced(part) for part in parts(tensor).values()]
-    return sum(sizes[kind] * int(np.prod(shape)) for kind, shape in announcements) + 4 * (
-        tensor.tensor_scale is not None
-    )
+    held = sum(chunk.nbytes for part in parts(tensor).values() for chunk in chunks(part))
+    return held + 4 * (tensor.tensor_scale is not None)
 
 
 def relative(found: NDArray[Any], exact: NDArray[Any]) -> float:
@@ -177,32 +175,40 @@ def relative(found: NDArray[Any], exact: NDArray[Any]) -> float:
     return float(np.linalg.norm(found - exact.astype(np.float64)) / np.linalg.norm(exact.astype(np.float64)))
 
 
-def table(measured: dict[Row, Measured]) -> str:
-    """Rows in Markdown."""
-    lines = ["| scheme | bits | weights | product | embedding |", "|---|---:|---:|---:|---:|"]
-    for row, found in measured.items():
-        bits = f"{found.bits:.2f}"
-        if f"{found.stored:.2f}" != bits:
-            bits += f" ({found.stored:.2f} in a file)"
-        errors = " | ".join(f"{each:.2%}" for each in (found.weights, found.product, found.embedding))
-        lines.append(f"| {row} | {bits} | {errors} |")
-    return "\n".join([*lines, ""])
+def line(row: Row, found: Measured) -> str:
+    """A row of the table in Markdown."""
+    bits = f"{found.bits:.2f}"
+    if f"{found.stored:.2f}" != bits:
+        bits += f" ({found.stored:.2f} in a file)"
+    errors = " | ".join(f"{each:.2%}" for each in (found.weights, found.product, found.embedding))
+    return f"| {row} | {bits} | {errors} |"
+
+
+def written(page: str, lines: dict[Row, str]) -> str:
+    """The page with these lines in its table; those of rows that are not among them stay."""
+    before, rest = page.split(BEGIN)
+    inside, after = rest.split(END)
+    old = {each.split(" | ")[0].removeprefix("| "): each for each in inside.splitlines()[2:]}
+    kept = [lines.get(row) or old[str(row)] for row in ROWS if row in lines or str(row) in old]
+    head = ["| scheme | bits | weights | product | embedding |", "|---|---:|---:|---:|---:|"]
+    return before + BEGIN + "\n".join([*head, *kept, ""]) + END + after
 
 
 def main() -> None:
-    """Prints the table row by row, or writes it to the page."""
+    """Prints the lines of the table, and writes them to the page."""
     place = folder()
     if place is None:
         raise SystemExit(f"the weights are not installed: {INSTALL}")
     model = MiniLM.load(place)
     inputs = model.inputs()
-    measured: dict[Row, Measured] = {}
+    named = {each for each in sys.argv[1:] if each != "--write"}
+    lines: dict[Row, str] = {}
     for each in ROWS:
-        measured[each] = measure(each, model, inputs, model.linear)
-        print(table({each: measured[each]}).splitlines()[-1], flush=True)
+        if not named or each.scheme in named:
+            lines[each] = line(each, measure(each, model, inputs, model.linear))
+            print(lines[each], flush=True)
     if "--write" in sys.argv[1:]:
-        before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}{table(measured)}{END}{rest.split(END)[1]}", encoding="utf-8")
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

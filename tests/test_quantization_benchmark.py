@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import minilm, quantization
 from benchmarks.minilm import MiniLM, folder, gelu
-from benchmarks.quantization import BEGIN, END, PAGE, ROWS, measure, row
+from benchmarks.quantization import BEGIN, END, PAGE, ROWS, Measured, line, measure, row, written
 from tilevm.quantization import quantize
 
 needs_weights = pytest.mark.skipif(folder() is None, reason=f"no real weights: {minilm.INSTALL}")
@@ -98,12 +98,23 @@ def test_the_model_gives_the_similarities_that_its_authors_show() -> None:
     assert error["mxint8"] < error["mxfp8e4m3"]
 
 
+def test_lines_of_some_rows_leave_the_others_as_they_are() -> None:
+    found = Measured(4.125, 4.0, 0.1, 0.2, 0.3)
+    assert line(ROWS[1], found) == f"| {ROWS[1]} | 4.12 (4.00 in a file) | 10.00% | 20.00% | 30.00% |"
+    once = written(f"a\n{BEGIN}{END}\nb", {row: line(row, found) for row in ROWS[:3]})
+    assert once.startswith(f"a\n{BEGIN}| scheme | bits |")
+    assert once.endswith(f"{END}\nb")
+    assert written(once, {ROWS[1]: "| new |"}).splitlines() == [
+        "| new |" if each.startswith(f"| {ROWS[1]} |") else each for each in once.splitlines()
+    ]
+
+
 def page_table() -> dict[str, tuple[float, float, float]]:
     """Errors of weights, products and embeddings in the page, in percent."""
     text = PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
     found = {}
-    for line in text.splitlines()[2:]:
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
+    for each in text.splitlines()[2:]:
+        cells = [cell.strip() for cell in each.strip("|").split("|")]
         found[cells[0]] = tuple(float(cell.rstrip("%")) for cell in cells[2:])
     return found  # type: ignore[return-value]
 
@@ -126,7 +137,10 @@ def test_the_page_has_every_row_and_its_text_says_what_is_in_them() -> None:
         assert each["`w4a8-fp8-ratio`"] < each["`w4a8-fp8`"]
         assert each["`codebook4`"] < each["`nf4-block64`"]
     for name in ("mxfp8e4m3", "mxfp8e5m2", "mxfp6e2m3", "mxfp6e3m2", "mxfp4"):
-        assert products[f"`{name}`, scale rounding up"] < products[f"`{name}`"]
+        for way in ("even", "up"):
+            assert products[f"`{name}`, scale rounding {way}"] < products[f"`{name}`"]
+    assert weights["`mxfp4`, scale rounding even"] < weights["`mxfp4`"] < weights["`mxfp4`, scale rounding up"]
+    assert weights["`mxfp8e4m3`, scale rounding up"] < weights["`mxfp8e4m3`, scale rounding even"]
     text = PAGE.read_text(encoding="utf-8").split(END)[1]
     for name, said in (
         ("`f6e2m3g128`", "2.7%"),

@@ -126,6 +126,7 @@ def test_pieces_are_the_whole_tensor_once(shape: tuple[int, ...], data: Any, siz
         patch.setattr("tilevm.quantization.blocks.PIECE", size)
         for piece in pieces(shape, block):
             gathered = piece.gather(numbers)
+            np.testing.assert_array_equal(piece.places(shape), gathered)
             assert (again[piece.elements] == -1).all()
             assert (blocks[piece.blocks] == -1).all()
             piece.scatter(gathered, again)

@@ -244,6 +244,20 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         assert caught.value.code in ("H001", "H002")
 
 
+@pytest.mark.parametrize("kind", ["packed zeros", "nested", "transformed", "trits", "codebook"])
+def test_a_damaged_byte_gives_an_error_of_ours_or_another_tensor(kind: str, tmp_path: Path) -> None:
+    every_kind()[kind].save(tmp_path / "q")
+    whole = (tmp_path / "q").read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for place in [*range(0, header, 3), *range(header, len(whole), 17)]:
+        for flip in (0x01, 0xFF):
+            (tmp_path / "q").write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+            try:
+                QuantizedTensor.load(tmp_path / "q").dequantize()
+            except TilevmError as error:
+                assert error.code[0] in "HD"  # noqa: PT017
+
+
 def test_the_name_of_a_tensor_is_asked_for_where_there_are_several(tmp_path: Path) -> None:
     from tilevm.quantization import files
 

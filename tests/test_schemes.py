@@ -125,6 +125,11 @@ def test_scales_follow_their_rule_and_bound_the_error(rounding: str, name: str, 
     if rounding == "floor":
         emax = np.floor(np.log2(float(q.dtype.max)))
         assert (power == np.floor(np.log2(magnitude.astype(np.float64))) - emax).all()
+    elif rounding == "even":
+        digits = q.dtype.mantissa if q.dtype.kind == "float" else q.dtype.bits - 2
+        octave = np.exp2(np.floor(np.log2(magnitude.astype(np.float64))))
+        rounded = octave * np.floor(magnitude / octave * 2**digits + 0.5) / 2**digits
+        assert (power == np.floor(np.log2(rounded)) - np.floor(np.log2(float(q.dtype.max)))).all()
     elif rounding == "nearest":
         assert (np.abs(s - exact) <= exact * step / 2).all()
         assert (s == np.asarray(scale_kind.decode(scale_kind.encode(exact)))).all()
@@ -281,6 +286,14 @@ def test_zeros_tiny_and_huge_weights_come_out_as_finite_numbers(name: str) -> No
         assert off < (0.2 if size > 1e-35 else 1.001), (size, off)
 
 
+def test_a_range_may_be_far_smaller_than_the_block() -> None:
+    w = np.full((100, 1), 1e-35, np.float32)
+    w[0] = 1e30
+    found = quantize(w, "int8", calibration=Percentile(90)).dequantize()
+    assert 0 < found.max() < 1e-30
+    np.testing.assert_allclose(found[1:], w[1:], rtol=0.01)
+
+
 def test_calibrations() -> None:
     w = weights(256, 6) ** 3
     whole = np.abs(w).max(0)
@@ -412,6 +425,10 @@ def test_names_stand_for_their_rows() -> None:
         ("D019", "needs a zero point", lambda w: Scheme("u4")),
         ("D019", "takes no zero point", lambda w: Scheme("i4", zero="code")),
         ("D019", "`learned`", lambda w: Scheme("u4", learned="both")),
+        ("D019", "`second`", lambda w: Scheme("i4", second="i8")),
+        ("D019", "take no unit", lambda w: Scheme("i4", scale="f8e4m3", two_levels=True, unit=2.0)),
+        ("D019", "a small range, not e8m0", lambda w: quantize(w, "nvfp4", scale_format="e8m0")),
+        ("D019", "above 0", lambda w: Scheme("i4", unit=0.0)),
         ("D012", "u1 … u8", lambda w: Scheme("i4", learned="block")),
         ("D004", "codebook of their block", lambda w: quantize(w, "codebook2-channel", rounding="up")),
         ("D004", "no rounding", lambda w: quantize(w, "nvfp4", rounding="nearest")),

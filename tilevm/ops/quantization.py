@@ -43,9 +43,9 @@ def quantize(
     comes of numbers that are not finite is not defined.
 
     Raises ``DTypeError`` D022 for schemes that need more than a look at each block (learned, calibrated, scales that
-    are ratios or quantised again), blocks that are no powers of two or larger than 32768, transforms of more than 128;
-    what ``Scheme`` raises; D004 for another rounding, D020 for a transform that does not divide the rows, D021 for a
-    seed out of range; and what a call of a kernel raises.
+    are rounded by ``ratio`` or ``even``, or quantised again), blocks that are no powers of two or larger than 32768,
+    transforms of more than 128; what ``Scheme`` raises; D004 for another rounding, D020 for a transform that does not
+    divide the rows, D021 for a seed out of range; and what a call of a kernel raises.
 
     >>> import numpy as np
     >>> x = np.float32([[0.5, -1, 0.25, 0], [0, 0, 0, 0]])

@@ -64,7 +64,7 @@ def device_scheme(given: Scheme | DType | str, group: Any, scale_format: Any, pa
         (own.learned is not None, "learns its codebooks"),
         (own.second is not None, "quantises its scales again"),
         (not isinstance(calibration(own.calibration), Absmax), "is calibrated"),
-        (own.scale_rounding not in SCALINGS, "has scales that are ratios"),
+        (own.scale_rounding not in SCALINGS, f"rounds its scales by `{own.scale_rounding}`"),
         (own.scale_rounding == "floor" and own.two_levels, "has two levels of powers of two"),
         (own.idle_scale != 1, f"has codes of {own.kind}, which has no 0"),
         (own.block == "tensor" and (own.zero is not None or own.two_levels), "has one block and more than its scale"),

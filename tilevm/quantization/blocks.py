@@ -10,6 +10,7 @@ in each of which all blocks have the same extent: their elements then are the la
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -69,7 +70,18 @@ class Piece:
 
     def gather(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """The elements of each block as the last axis, ``[*grid, elements]``, row-major within a block."""
-        part = tensor[self.elements]
+        return self._blocked(tensor[self.elements])
+
+    def places(self, shape: Extents) -> NDArray[np.uint64]:
+        """The same of the numbers of all elements in row-major order."""
+        found = np.zeros((1,) * len(shape), np.uint64)
+        for axis, side in enumerate(self.elements):
+            step = math.prod(shape[axis + 1 :])
+            along = np.arange(side.start * step, side.stop * step, step, dtype=np.uint64)
+            found = found + along.reshape([-1 if place == axis else 1 for place in range(len(shape))])
+        return self._blocked(found)
+
+    def _blocked(self, part: NDArray[Any]) -> NDArray[Any]:
         grid = grid_of(part.shape, self.extent)
         split = part.reshape([each for pair in zip(grid, self.extent, strict=True) for each in pair])
         ranks = range(len(grid))
@@ -112,9 +124,7 @@ def _sides(length: int, extent: int) -> list[tuple[int, int, int]]:
 
 def _cut(sides: tuple[tuple[int, int, int], ...]) -> list[list[tuple[int, int, int]]]:
     """Parts of each side that hold whole blocks, as many of them as make a piece, along the last dimensions first."""
-    size, parts = 1, []
-    for _, _, extent in sides:
-        size *= extent
+    size, parts = math.prod(extent for _, _, extent in sides), []
     for first, last, extent in reversed(sides):
         blocks = max(1, min(PIECE // size, (last - first) // extent))
         size *= blocks

@@ -108,10 +108,10 @@ class Hadamard:
 
     def facts(self) -> dict[str, Any]:
         """What a file says of the transform."""
-        return {"axis": self.axis, "size": self.size, "seed": self.seed}
+        return {"axis": int(self.axis), "size": self.size, "seed": int(self.seed)}
 
 
 def check_seed(seed: int) -> None:
     """Raises ``DTypeError`` D021 for what is no seed."""
-    if not isinstance(seed, int) or not 0 <= seed < 2**64:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
         raise DTypeError("D021", f"a seed is an integer of 0 … 2^64 - 1, not {seed!r}")

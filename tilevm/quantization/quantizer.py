@@ -96,11 +96,7 @@ def quantize(
     transform = None if own.hadamard is None else Hadamard(axis, own.hadamard, seed)
     if transform is not None:
         numbers = transform.apply(numbers)
-    words = None
-    if rounding == "stochastic":
-        words = random_words(np.arange(numbers.size, dtype=np.uint64), np.array([seed], np.uint64))
-        words = words.reshape(numbers.shape)
-    return _Work(own, numbers, block, axis, rounding, words).result(transform)
+    return _Work(own, numbers, block, axis, rounding, seed).result(transform)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +125,7 @@ class _Work:
     block: tuple[int, ...]
     axis: int
     rounding: str
-    words: NDArray[np.uint32] | None
+    seed: int
 
     def result(self, transform: Hadamard | None) -> QuantizedTensor:
         """The tensor."""
@@ -213,13 +209,17 @@ class _Work:
             if book is not None and book.tables is not None:
                 found, decoded = book.nearest(ratios, piece.blocks)
             else:
-                words = None if self.words is None else piece.gather(self.words)
-                found = kind.encode(ratios, self.rounding, saturate=True, random=words)
+                found = kind.encode(ratios, self.rounding, saturate=True, random=self._random(piece))
                 decoded = kind.decode_to(found, np.float32)
             # In float64: squares of large weights leave float32.
             error[piece.blocks] = np.square((decoded - shift) * scales - blocks, dtype=np.float64).sum(-1)
             piece.scatter(found, codes)
         return replace(choice, error=error), codes
+
+    def _random(self, piece: Piece) -> NDArray[np.uint32] | None:
+        if self.rounding != "stochastic":
+            return None
+        return random_words(piece.places(self.numbers.shape), np.array([self.seed], np.uint64))
 
     def _learned(self, scales: Grid) -> Codebook:
         kind = self.scheme.kind
@@ -245,7 +245,8 @@ class _Work:
 
 def _ratios(blocks: NDArray[np.float32], scales: Grid) -> NDArray[np.float32]:
     """Weights by their scales; 0 where the scale is 0, as in blocks of zeros, or because it was quantised again."""
-    ratios: NDArray[np.float32] = np.divide(blocks, np.where(scales != 0, scales, np.float32(np.inf)))
+    with np.errstate(over="ignore"):  # far beyond a range that a calibration made small
+        ratios: NDArray[np.float32] = np.divide(blocks, np.where(scales != 0, scales, np.float32(np.inf)))
     return ratios
 
 

@@ -48,9 +48,13 @@ def rounded_scales(scheme: Scheme, low: Grid, high: Grid, overall: float | None,
 
 def _rounded(scheme: Scheme, exact: Grid, reach: Grid, overall: float | None, axis: int, whole: Grid) -> Grid:
     kind, way = scheme.scale_kind, scheme.scale_rounding
-    if way == "floor":
+    if way in ("floor", "even"):
         emax = math.floor(math.log2(scheme.reach * (overall or 1)))
-        exponent = np.clip(np.frexp(np.where(reach > 0, reach, 1))[1] - 1 - emax, -127, 127)
+        fraction, exponent = np.frexp(np.where(reach > 0, reach, 1))
+        if way == "even":
+            digits = scheme.kind.bits - 2 if scheme.kind.kind == "int" else scheme.kind.mantissa
+            exponent += fraction >= 1 - 2.0 ** -(digits + 2)
+        exponent = np.clip(exponent - 1 - emax, -127, 127)
         found = _as_format(kind, np.ldexp(np.float64(1), exponent), "nearest_even")
         _check_held(kind, exact, found == np.ldexp(np.float64(1), exponent))
         return found

@@ -20,12 +20,14 @@ from tilevm.quantization.calibration import Calibration
 
 __all__ = ["SCALE_ROUNDINGS", "SCHEMES", "Scheme", "changed", "scheme"]
 
-SCALE_ROUNDINGS = ("up", "nearest", "floor", "power", "ratio")
+SCALE_ROUNDINGS = ("up", "nearest", "floor", "even", "power", "ratio")
 """How a scale is made of ``exact``, the scale that fits a block's range to the format:
 
     up         the next number of the scales' format, so that nothing is cut off
     nearest    the nearest one, at least the smallest above 0; what is cut off then saturates
-    floor      2^(floor(log2(range)) - floor(log2(largest number of the format))): OCP MX v1.0, section 6.3
+    floor      2^(floor(log2(range)) - floor(log2(largest number of the format))): OCP MX v1.0
+    even       the same, of the range rounded to as many digits as the format has, a half upwards: the largest number of
+               a block saturates only where that is the nearest to it
     power      the next power of two: Wu et al., "ZeroQuant-FP", 2023, M1
     ratio      the largest scale along the axis, divided by a power of two: the same, M2
 """
@@ -90,6 +92,13 @@ class Scheme:
             raise DTypeError("D012", f"{kind} has no negative numbers and takes no zero point", help="it is for scales")
         if self.learned and (kind.kind != "uint" or kind.bits > 8):
             raise DTypeError("D012", f"learned codebooks have codes of u1 … u8, not {kind}")
+        if self.second is not None and not isinstance(self.second, Scheme):
+            raise DTypeError("D019", f"`second` of a scheme is a scheme, not {self.second!r}")
+        if self.two_levels and (self.unit != 1 or scale.max > 2**20):
+            what = "take no unit" if self.unit != 1 else f"have scales of a small range, not {scale}"
+            raise DTypeError("D019", f"two levels {what}", help="f8e4m3, ue4m3, ue5m3, f16")
+        if not 0 < self.unit < 2**20:
+            raise DTypeError("D019", f"the unit of a scheme is above 0 and below 2^20, not {self.unit!r}")
         needed = kind.kind == "uint" and not self.learned
         if needed != (self.zero is not None):
             what = "needs a zero point" if needed else "takes no zero point"
