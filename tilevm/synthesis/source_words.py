@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from tilevm.synthesis.steps import Builder, Given, Term
@@ -55,6 +56,11 @@ class _Word:
     made: tuple[str, tuple[Bits, ...], int]
 
 
+@lru_cache(maxsize=4096)
+def _window(first: int, last: int) -> Bits:
+    return tuple(bit if 0 <= bit < last else NOWHERE for bit in range(first, first + 32))
+
+
 class Stream:
     """A stream of codes in ``words`` words, and the words made of it so far; ``builder`` collects the steps."""
 
@@ -72,8 +78,7 @@ class Stream:
 
     def window(self, first: int) -> Bits:
         """The numbers of 32 bits of the stream."""
-        last = 32 * self.words
-        return tuple(bit if 0 <= bit < last else NOWHERE for bit in range(first, first + 32))
+        return _window(first, 32 * self.words)
 
     def given(self, word: int) -> Term:
         """A word of the stream."""
@@ -183,12 +188,13 @@ class _Search:
     def _window_for_most(self, waiting: Starts) -> _Word | None:
         """The window that gives most of the codes that no word gives by bytes."""
         lacking = [start for codes in waiting for start in codes if start not in self.given]
+        phases = {offset % 8 for offset in self.offsets[:8]}
         useful: dict[int, int] = {}
         for start in lacking:
             for first in self._firsts(start):
                 if first not in useful:
-                    bits = self.stream.window(first)
-                    useful[first] = sum(self._bytes(bits, each) is not None for each in lacking)
+                    places = (each - first for each in lacking)
+                    useful[first] = sum(0 <= at <= 32 - self.width and at % 8 in phases for at in places)
         if not useful:
             return None
         first = max(useful, key=lambda each: (useful[each], -each))
