@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from rich.console import Console
 
 import tilevm
 from tests.tuning import HEAVY, SCALE, deceptive, largest_block, treacherous
-from tilevm import ArgumentError, PackedArray, TuneResult, TuneStore, UsageError
+from tilevm import ArgumentError, OutOfResources, PackedArray, TuneResult, TuneStore, UsageError
+from tilevm.arch import arch
 from tilevm.runtime.nvrtc import nvrtc_version
+from tilevm.runtime.tuning.estimate import check_resources
 
 KERNEL = tilevm.kernel(SCALE)
 X = np.arange(1024, dtype=np.float32)
@@ -84,6 +87,25 @@ def test_requirements_and_resources_prune_before_anything_is_compiled(tuned: Any
     result = tuned(heavy, (np.zeros((64, 64), np.float16),), target="sm_90a")
     assert result.best == {"M": 64}
     assert [each.reason for each in result.of_state("set aside")] == ["F040: too much shared memory"] * 2
+
+
+@pytest.mark.parametrize(
+    ("warps", "rows", "code"), [(64, 64, "F043"), (1, 2048, "F042"), (32, 2048, "F042"), (4, 64, None)]
+)
+def test_programs_that_cannot_run_are_refused_before_they_are_lowered(warps: int, rows: int, code: str | None) -> None:
+    text = (
+        "kernel sums[WARPS = 1, ROWS = 64](x: f32[N, 64], out y: f32[64, 64]):\n    grid 1\n    warps min(WARPS, 32)\n"
+        "    acc = zeros(f32, [ROWS, 64])\n    for i in range(8):\n"
+        "        acc = acc + load(x[i * ROWS :+ ROWS, 0 :+ 64])\n    store(y[0 :+ ROWS, 0 :+ 64], acc)\n"
+    )
+    program = tilevm.kernel(text).specialise(WARPS=warps, ROWS=rows)
+    program = replace(program, warps=warps)  # the language has at most 32
+    if code is None:
+        check_resources(program, arch("sm_90a"))
+        return
+    with pytest.raises(OutOfResources) as caught:
+        check_resources(program, arch("sm_90a"))
+    assert caught.value.code == code
 
 
 def test_the_best_is_one_whose_machine_code_was_read(tuned: Any) -> None:

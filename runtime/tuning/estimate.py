@@ -14,13 +14,15 @@ from typing import Protocol
 
 from tilevm.arch import Arch
 from tilevm.devices import device_for
-from tilevm.errors import UsageError
+from tilevm.errors import OutOfResources, UsageError
 from tilevm.ir import For, Program, walk
+from tilevm.passes.shared_memory_plan import check_shared_memory, plan_shared_memory
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cost import Cost, predict, work_of, work_of_program
+from tilevm.runtime.occupancy import check_fits
 from tilevm.values import TileType
 
-__all__ = ["CostModel", "Estimate", "least_registers", "predicted"]
+__all__ = ["CostModel", "Estimate", "check_resources", "predicted"]
 
 NO_COMPILER = "F024"
 
@@ -66,8 +68,24 @@ def _cost(candidate: Program | CompiledKernel, sizes: Mapping[str, int], arch: A
     return predict(work_of(candidate.lowered, sizes), device_for(arch), registers=registers)
 
 
-def least_registers(program: Program) -> int:
-    """Registers of a thread that a program surely needs: those of the tiles that its loops carry, all at once."""
+def check_resources(program: Program, arch: Arch) -> None:
+    """Refuses a program of which not one block can run, before it is lowered.
+
+    Raises ``OutOfResources`` F043 for threads, F040 for shared memory, F042 where the tiles that its loops carry, which
+    are in registers all at once, take more registers than a thread has, or a block.
+    """
+    carried, most = _carried_registers(program), arch.maximum_registers_per_thread
+    check_fits(program.name, arch, threads=program.threads, registers=min(carried, most))
+    if carried > most:
+        raise OutOfResources(
+            "F042",
+            f"a loop of kernel `{program.name}` carries tiles of {carried} registers a thread, and there are {most}",
+            help="smaller tiles, or more warps",
+        )
+    check_shared_memory(program, plan_shared_memory(program), arch)
+
+
+def _carried_registers(program: Program) -> int:
     most = 0
     for statement in walk(program.body):
         if isinstance(statement, For):

@@ -62,6 +62,7 @@ class Runner:
         self.owned = executor is None
         """Whether the executor may be ended and made anew."""
         self._executor: Any = executor
+        self._starting: list[Future[None]] = []
         self._make = make
 
     def __enter__(self) -> Runner:
@@ -81,19 +82,24 @@ class Runner:
         finally:
             flight.cancel()
 
-    def executor(self) -> Any:
-        """The executor, started."""
+    def begin(self) -> None:
+        """Has a pool of the runner's own start, without waiting for it."""
         if self._executor is None:
             self._executor = self._make(self.workers)
-            # A worker's first task includes its start and its imports, which are not the task's fault.
-            wait([self._executor.submit(_ready) for _ in range(self.workers)], START_SECONDS)
+            self._starting = [self._executor.submit(_ready) for _ in range(self.workers)]
+
+    def executor(self) -> Any:
+        """The executor, started."""
+        self.begin()
+        # A worker's first task includes its start and its imports, which are not the task's fault.
+        wait(self._starting, START_SECONDS)
         return self._executor
 
     def renew(self) -> None:
         """Ends the pool with whatever runs in it; the next task starts another."""
         if self.owned and self._executor is not None:
             self._executor.shutdown(wait=True, kill_workers=True)
-            self._executor = None
+            self._executor, self._starting = None, []
 
 
 class _Flight(Generic[Item]):

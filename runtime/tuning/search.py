@@ -24,7 +24,7 @@ from tilevm.errors import ArgumentError, Diagnostic, TilevmError, UsageError
 from tilevm.runtime.cache import Cache
 from tilevm.runtime.device import Device
 from tilevm.runtime.tuning import measure
-from tilevm.runtime.tuning.estimate import CostModel, Estimate, least_registers
+from tilevm.runtime.tuning.estimate import CostModel, Estimate, check_resources
 from tilevm.runtime.tuning.progress import Progress
 from tilevm.runtime.tuning.result import Candidate, grouped, in_text
 from tilevm.runtime.tuning.runner import Outcome, Runner, process_pool
@@ -106,39 +106,29 @@ class Search:
         self.notes: list[str] = []
         self.done: list[Candidate] = []
         """Candidates whose fate is known."""
-        self.open = sorted(self._prune(space), key=_Entry.order)
+        self.space = space
+        self.open: list[_Entry] = []
         """The others, the most promising first."""
 
     # Before anything is compiled
 
-    def _prune(self, space: Sequence[Config]) -> Iterator[_Entry]:
-        for config in space:
+    def _prune(self) -> Iterator[_Entry]:
+        for config in self.space:
             try:
-                entry = self._entry(config)
+                yield self._entry(config)
             except ArgumentError as error:
                 if error.code not in REFUSED:
                     raise  # the call itself is wrong, whatever the candidate
                 self._refuse(config, refusal(error))
             except TilevmError as error:
                 self._refuse(config, refusal(error))
-            else:
-                if entry is not None:
-                    yield entry
 
-    def _entry(self, config: Config) -> _Entry | None:
-        """A candidate that is worth compiling; None for one that is set aside."""
-        subject, row = self.subject, arch(self.subject.target)
-        program = subject.program(config)
-        sizes = subject.sizes(program)
-        most = row.maximum_registers_per_thread
-        carried = least_registers(program)
-        if program.threads > row.maximum_threads_per_block:
-            self._refuse(config, Refusal("set aside", "F043: too many threads", f"{program.threads} threads"))
-            return None
-        if carried > most:
-            detail = f"its loops carry tiles of {carried} registers a thread, and there are {most}"
-            self._refuse(config, Refusal("set aside", "F042: not enough registers", detail))
-            return None
+    def _entry(self, config: Config) -> _Entry:
+        """A candidate that is worth compiling. Raises what its program, a launch and ``check_resources`` raise."""
+        row = arch(self.subject.target)
+        program = self.subject.program(config)
+        sizes = self.subject.sizes(program)
+        check_resources(program, row)
         entry = _Entry(config, Candidate(config, "left out"))
         entry.predict(self.job.model(program, sizes, row, thorough=False))
         return entry
@@ -154,6 +144,8 @@ class Search:
         with ExitStack() as stack:
             bar = stack.enter_context(Progress(options.progress, self.subject.kernel.name))
             runner = stack.enter_context(Runner(options.executor, workers=options.workers, seconds=options.seconds))
+            runner.begin()
+            self.open = sorted(self._prune(), key=_Entry.order)
             if current_versions().nvrtc is None:
                 self.notes.append("NVRTC is not installed: candidates are ranked by the cost model, and not compiled")
                 self._lower(runner, bar)
