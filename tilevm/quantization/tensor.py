@@ -155,10 +155,14 @@ class QuantizedTensor:
         return (scales * np.float64(self.tensor_scale)).astype(np.float32)
 
     def dequantize(self, transformed: bool = False) -> NDArray[np.float32]:
-        """The weights that the codes stand for, ``float32`` in the weights' shape.
+        """The weights that the codes stand for, ``float32`` in the weights' shape; infinite where they leave it.
 
         With ``transformed`` the transform is left in them, for a product with transformed inputs.
         """
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._numbers(transformed)
+
+    def _numbers(self, transformed: bool) -> NDArray[np.float32]:
         numbers = self._decoded()
         if self.zeros is not None:
             numbers -= self._spread(_numbers(self.zeros, self.grid))
