@@ -32,7 +32,7 @@ SCHEMA = 1
 MARK = "pytest.mark.gpu"
 TOOLS = ("memcheck", "racecheck")
 BENCHMARKS = ("copy_bandwidth", "matmul", "host_launch", "compile_time")
-"""Modules of ``benchmarks`` with a function ``measure() -> list[Row]``."""
+"""Modules of ``benchmarks`` with a function ``measure() -> Iterable[Row]``."""
 SHARES = {"tests": 0.5, "sanitizer": 0.12, "benchmark": 0.25}
 """What part of the time each stage has at most; it also ends when the whole time is up."""
 LEAST_SECONDS = 5.0

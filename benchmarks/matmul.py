@@ -11,9 +11,11 @@ noted and not tried again. ``python -m benchmarks.report`` makes docs/performanc
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -113,14 +115,31 @@ def run(products: Products, cases: Sequence[Case], contestants: Sequence[Contest
     for weights, several in _by_weights(left):
         if time.monotonic() >= end:
             return
-        loaded, errors = _loaded(Data(current_device().cupy, weights), present)
-        for case in several:
-            if time.monotonic() >= end:
-                return
-            products.begin(case)
-            rows, failed = _measured(case, loaded, end)
-            products.add(case, rows, {**errors, **failed})
-            print(_line(case, rows), flush=True)
+        _run(products, weights, several, present, end)
+        _release()
+
+
+def _run(
+    products: Products, weights: Weights, cases: Sequence[Case], contestants: Sequence[Contestant], end: float
+) -> None:
+    """Measures cases of the same weights, which are gone when it ends."""
+    loaded, errors = _loaded(Data(current_device().cupy, weights), contestants)
+    for case in cases:
+        if time.monotonic() >= end:
+            return
+        products.begin(case)
+        rows, failed = _measured(case, loaded, end)
+        products.add(case, rows, {**errors, **failed})
+        print(_line(case, rows), flush=True)
+
+
+def _release() -> None:
+    """Gives memory back to the GPU, of which CuPy and torch each keep what they had."""
+    gc.collect()
+    current_device().cupy.get_default_memory_pool().free_all_blocks()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.cuda.empty_cache()
 
 
 def _by_weights(cases: Sequence[Case]) -> Iterator[tuple[Weights, list[Case]]]:
@@ -191,21 +210,28 @@ def _line(case: Case, rows: Sequence[Row]) -> str:
     return f"{case}: " + ", ".join(f"{row.who} {row.median:.1f} µs" for row in rows)
 
 
-def measure() -> list[Row]:
-    """The most telling cases, for ``benchmarks.device``. Needs a GPU."""
-    contestants = [Tilevm(), CuBlas()]
-    rows: list[Row] = []
+def measure() -> Iterator[Row]:
+    """The most telling cases, for ``benchmarks.device``. Needs a GPU.
+
+    Raises ``AssertionError`` at the end where a result was wrong.
+    """
     end = time.monotonic() + SHORT_SECONDS
+    wrong: list[str] = []
     for weights, several in _by_weights(selected(["8192x8192"], [1, 16])):
         if time.monotonic() >= end:
             break
-        loaded, errors = _loaded(Data(current_device().cupy, weights), contestants)
-        for case in several:
-            found, failed = _measured(case, loaded, end)
-            if errors or failed:
-                raise AssertionError(f"{case}: {errors | failed}")
-            rows += found
-    return rows
+        yield from _rows(weights, several, wrong, end)
+        _release()
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+
+
+def _rows(weights: Weights, cases: Sequence[Case], wrong: list[str], end: float) -> Iterator[Row]:
+    loaded, errors = _loaded(Data(current_device().cupy, weights), [Tilevm(), CuBlas()])
+    for case in cases:
+        rows, failed = _measured(case, loaded, end)
+        yield from rows
+        wrong += [f"{case}: {who}: {reason}" for who, reason in (errors | failed).items()]
 
 
 def plot(content: Mapping[str, Any], path: str) -> None:

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_plugin import STOPPED, VARIABLE
+from tilevm.files import replacing
 from tilevm.runtime.bench import Row
 
 __all__ = ["ROOT", "Stage", "measured", "run", "sanitized", "tested"]
@@ -218,7 +219,7 @@ def sanitized(sanitizer: str, tool: str, seconds: float) -> Stage:
 
 
 def measured(name: str, seconds: float) -> Stage:
-    """The benchmark ``benchmarks.<name>``: the rows that its ``measure`` returns."""
+    """The benchmark ``benchmarks.<name>``: the rows that its ``measure`` gives."""
     begun = time.monotonic()
     stage = Stage(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -234,11 +235,15 @@ def measured(name: str, seconds: float) -> Stage:
 
 
 def measure_here(name: str, target: Path) -> None:
-    """Runs a benchmark in this process, and writes its rows."""
+    """Runs a benchmark in this process, and writes its rows as they come: what ends it does not take them."""
     from importlib import import_module
 
-    measure: Callable[[], list[Row]] = import_module(f"benchmarks.{name}").measure
-    target.write_text(json.dumps([asdict(row) for row in measure()]), encoding="utf-8")
+    measure: Callable[[], Iterable[Row]] = import_module(f"benchmarks.{name}").measure
+    rows = []
+    for row in measure():
+        rows.append(asdict(row))
+        with replacing(target) as file:
+            file.write(json.dumps(rows).encode())
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ class Clock:
             empty_like=np.empty_like,
             copyto=copyto,
             asarray=np.array,
+            get_default_memory_pool=lambda: SimpleNamespace(free_all_blocks=lambda: None),
             cuda=SimpleNamespace(
                 runtime=runtime,
                 Stream=Stream,

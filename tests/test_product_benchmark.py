@@ -19,6 +19,7 @@ from benchmarks.peers import PEERS
 from benchmarks.product_data import Data, error_of
 from benchmarks.product_report import speedups
 from benchmarks.shapes import DECISIVE, FORMATS, ROWS, SHAPES, Case, Weights, plan
+from benchmarks.stages import measure_here
 from tests.stand_in_clock import Clock
 from tilevm import Kernel
 from tilevm.runtime import device
@@ -241,9 +242,18 @@ def test_the_part_of_the_device_benchmark_gives_rows(clock: Clock, monkeypatch: 
     monkeypatch.setattr(matmul, "Tilevm", lambda: Fake(clock, "tilevm", 10.0))
     monkeypatch.setattr(matmul, "CuBlas", lambda: Fake(clock, "cuBLAS f16", 30.0))
     assert [row.who for row in matmul.measure()] == ["tilevm", "cuBLAS f16"] * 2
+
+
+def test_the_part_of_the_device_benchmark_keeps_its_rows_and_fails_where_something_is_wrong(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(matmul, "selected", lambda *given: SMALL[:2])
     monkeypatch.setattr(matmul, "Tilevm", lambda: Fake(clock, "tilevm", 10.0, error=1.0))
-    with pytest.raises(AssertionError, match="wrong"):
-        matmul.measure()
+    monkeypatch.setattr(matmul, "CuBlas", lambda: Fake(clock, "cuBLAS f16", 30.0))
+    with pytest.raises(AssertionError, match="tilevm: wrong"):
+        measure_here("matmul", tmp_path / "rows.json")
+    rows = json.loads((tmp_path / "rows.json").read_text("utf-8"))
+    assert [row["who"] for row in rows] == ["cuBLAS f16"] * 2
 
 
 def test_a_machine_is_needed_for_the_default_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
