@@ -33,6 +33,7 @@ from rich.table import Table
 
 import tilevm
 from benchmarks.timing import lowest
+from tilevm.runtime import early_launch
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CAPABILITY = "90"
@@ -61,6 +62,7 @@ def without_driver(cupy: Any) -> Iterator[None]:
     with (
         patch.object(cuda.driver, "launchKernel", nothing),
         patch.object(cuda.driver, "funcSetAttribute", nothing),
+        patch.object(early_launch, "driver_function", lambda: nothing),
         patch.object(cuda.runtime, "getDeviceCount", lambda: 1),
         patch.object(cuda.runtime, "getDevice", lambda: 0),
         patch.object(cuda.function, "Module", Module),
@@ -88,6 +90,15 @@ def vector_add(array: Arrays) -> tuple[Any, Callable[[int], dict[str, Any]]]:
     """Two inputs and an output of f32."""
     kernel = tilevm.load(EXAMPLES / "vector_add.tvm").vector_add
     return kernel, lambda rows: {name: array((1024 * rows,), np.float32) for name in ("x", "y", "z")}
+
+
+def early_vector_add(array: Arrays) -> tuple[Any, Callable[[int], dict[str, Any]]]:
+    """The same by a kernel that may begin early, which another function of the driver launches."""
+    text = (EXAMPLES / "vector_add.tvm").read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if "block_index" in line)
+    kernel = tilevm.kernel("".join([*lines[:first], "    depend()\n", *lines[first:]]))
+    return kernel, vector_add(array)[1]
 
 
 def matmul(array: Arrays) -> tuple[Any, Callable[[int], dict[str, Any]]]:
@@ -139,7 +150,7 @@ def main(target: Path | None) -> None:
 
     results = {}
     with without_driver(cupy):
-        for make in (vector_add, matmul):
+        for make in (vector_add, early_vector_add, matmul):
             results[make.__name__] = measured(*make(Arrays(cupy)))
     table = Table("kernel", *next(iter(results.values())), title="microseconds of the host for one launch")
     for name, figures in results.items():

@@ -22,7 +22,7 @@ from tilevm.instruction import Instruction
 from tilevm.layout import Layout
 from tilevm.plan import Plan
 from tilevm.sizes import Size
-from tilevm.values import Literal, Operand, TileType, Type, Value
+from tilevm.values import Literal, Operand, TensorType, TileType, Type, Value
 
 __all__ = ["Held", "Scope", "Step"]
 
@@ -86,11 +86,12 @@ class Held:
 
 
 class Scope:
-    """The values of one kernel by their C++ names."""
+    """The values of one kernel by their C++ names. ``early`` where it may begin before the launches before it end."""
 
-    def __init__(self, arch: Arch, threads: int, grid_rank: int) -> None:
+    def __init__(self, arch: Arch, threads: int, grid_rank: int, *, early: bool = False) -> None:
         self.arch = arch
         self.threads = threads
+        self.early = early and arch.has("programmatic_launch")
         self.grid_rank = grid_rank
         self.names = Names()
         self.symbols: dict[str, str] = {}
@@ -181,6 +182,12 @@ class Step:
     def wide(self, size: Size) -> str:
         """A stride in C++, computed in 64 bits, as a factor of a product."""
         return wide_expression(size, self.scope.symbols)
+
+    def read_only(self, memory: Value) -> bool:
+        """Whether nobody writes a tensor while the kernel runs, so that loads of it may come by the other cache, and
+        in any order. Inputs of a kernel that begins early may be written until it has waited.
+        """
+        return isinstance(memory.type, TensorType) and memory.type.access == "in" and not self.scope.early
 
     def tile(self, name: str, dtype: DType, layout: Layout) -> Held:
         """A tile that only this instruction knows."""

@@ -69,7 +69,9 @@ class _Emitter:
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
         self.program: Program = lowered.program
-        self.scope = Scope(lowered.arch, self.program.threads, len(self.program.grid))
+        self.scope = Scope(
+            lowered.arch, self.program.threads, len(self.program.grid), early=self.program.awaits_launches
+        )
         self.scratch_offset = -(-lowered.shared.total_bytes // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT
 
     def render(self, template: str, **context: object) -> str:

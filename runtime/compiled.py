@@ -81,6 +81,11 @@ class CompiledKernel:
         """The architecture."""
         return self.lowered.arch
 
+    @property
+    def begins_early(self) -> bool:
+        """Whether a launch may begin before those before it have ended: it waits for them itself, by ``depend``."""
+        return self.program.awaits_launches and self.arch.has("programmatic_launch")
+
     @cached_property
     def emitted(self) -> Emitted:
         """The CUDA source with what a launch must know of it."""

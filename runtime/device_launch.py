@@ -24,6 +24,7 @@ from tilevm.runtime.arguments import check_scalar
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.device import Device, launch_error
 from tilevm.runtime.device_arrays import DeviceArray
+from tilevm.runtime.early_launch import early_launch
 from tilevm.runtime.launch import Launch, access
 from tilevm.runtime.memory_image import image_bytes
 from tilevm.runtime.scalars import packer
@@ -84,9 +85,10 @@ class DeviceLaunch:
         """Takes a stream, the address of the pointers and 0. None where the grid is empty."""
         if math.prod(grid):
             x, y, z = (*grid, 1, 1)[:3]
-            self._enqueue = partial(
-                self._driver.launchKernel, self._function.ptr, x, y, z, emitted.threads, 1, 1, emitted.shared_bytes
-            )
+            extents = (x, y, z, emitted.threads, 1, 1, emitted.shared_bytes)
+            self._enqueue = early_launch(self._driver, self._function.ptr, extents) if compiled.begins_early else None
+            if self._enqueue is None:
+                self._enqueue = partial(self._driver.launchKernel, self._function.ptr, *extents)
 
     def __call__(self, values: Sequence[Any], stream: int) -> None:
         """Launches with the given addresses and scalars on a stream, which is not waited for.

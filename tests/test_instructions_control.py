@@ -12,7 +12,17 @@ from bench import Bench
 
 from tilevm.dtypes import BF16, F16, F32, I32, I64, U1, U32, dtype
 from tilevm.errors import ExecutionError, ProgramError
-from tilevm.instructions.control import Assert, BlockIndex, GridSize, Print, Random, Trap
+from tilevm.instructions.control import (
+    Assert,
+    BlockIndex,
+    Depend,
+    GridSize,
+    LaunchDependents,
+    Print,
+    Random,
+    Trap,
+)
+from tilevm.instructions.memory import Load, Store
 from tilevm.philox import philox
 from tilevm.values import Literal, ScalarType, TileType
 
@@ -37,6 +47,19 @@ def test_a_grid_has_three_axes(cls: Any, axis: int) -> None:
     with pytest.raises(ProgramError) as caught:
         cls(axis).check()
     assert caught.value.code == "T055"
+
+
+@oracle(Depend, LaunchDependents)
+def test_launches_that_follow_one_another_have_nothing_to_wait_for() -> None:
+    bench = Bench(2, debug=True)
+    window = bench.window(bench.tensor(F32, np.zeros(4)), (0, 4))
+    bench.run(Store(window, Literal(1.0, F32)))
+    for instruction in (Depend(), LaunchDependents()):
+        assert instruction.check() is None
+        bench.run(instruction)
+    assert bench.run(Load(window)).tolist() == [[1.0] * 4]
+    assert (Depend.awaits_launches, LaunchDependents.awaits_launches) == (True, False)
+    assert bench.codes == []
 
 
 KNOWN_ANSWERS = [

@@ -177,6 +177,9 @@ class Instruction:
     closes_group: ClassVar[bool] = False
     """Whether it closes the group of the asynchronous copies before it."""
 
+    awaits_launches: ClassVar[bool] = False
+    """Whether it waits until the launches before this one have ended."""
+
     def infer(self) -> Type | None:
         """The type of the result, None where there is none.
 

@@ -145,6 +145,11 @@ class Program:
         return 32 * self.warps
 
     @property
+    def awaits_launches(self) -> bool:
+        """Whether it may begin before the launches before it have ended: it waits for them itself."""
+        return any(isinstance(each, Let) and each.instruction.awaits_launches for each in self.body)
+
+    @property
     def tensors(self) -> tuple[Value, ...]:
         """The parameters in global memory."""
         return tuple(value for value in self.parameters if isinstance(value.type, TensorType))

@@ -10,7 +10,8 @@ The front end verifies what it has lowered, and every pass is verified after. Ea
     V006  a register layout does not fit the tile's shape or the block's threads
     V007  the header: warps, grid, sizes
 
-and every instruction checks its own operands (``Instruction.check``). All violations of a program are reported at once.
+T057, what stands where beside ``depend()``, is a rule for users, and every instruction checks its own operands
+(``Instruction.check``). All violations of a program are reported at once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import replace
 
 from tilevm.dtypes import I32, U1, DType
 from tilevm.errors import Diagnostic, ProgramError, Span, TilevmError
-from tilevm.ir import For, If, Let, Program, Statement, While
+from tilevm.ir import For, If, Let, Program, Statement, While, walk
 from tilevm.sizes import Size, symbols
 from tilevm.values import Literal, Operand, ScalarType, SharedType, TensorType, TileType, Type, Value
 
@@ -51,6 +52,7 @@ class _Verifier:
             yield from self._define(value, self.program.span)
         for statement in self.program.body:
             yield from self._statement(statement)
+        yield from _early(self.program.body)
 
     def _header(self) -> Iterator[Diagnostic]:
         program, span = self.program, self.program.span
@@ -188,6 +190,43 @@ class _Verifier:
             yield Diagnostic("V002", f"`{value.name}` is defined twice", span)
         self.defined.add(value)
         self.visible.add(value)
+
+
+def _early(body: tuple[Statement, ...]) -> Iterator[Diagnostic]:
+    """What a kernel that may begin early does too early: before its launch knows that those before have ended."""
+    waits = [number for number, each in enumerate(body) if _awaits(each)]
+    for number, statement in enumerate(body):
+        for each in walk((statement,)):
+            if not isinstance(each, Let):
+                continue
+            if _awaits(each) and each is not statement:
+                yield Diagnostic(
+                    "T057",
+                    f"`{each.instruction.spelling}` stands in a branch or a loop, which a block may not come by",
+                    each.span,
+                    help="write it outside of branches and loops: launches after this one count on every block to wait",
+                )
+            if waits and number < waits[0]:
+                yield from _touched_early(each)
+
+
+def _awaits(statement: Statement) -> bool:
+    return isinstance(statement, Let) and statement.instruction.awaits_launches
+
+
+def _touched_early(let: Let) -> Iterator[Diagnostic]:
+    instruction = let.instruction
+    for does, bases in (("writes", instruction.memory(written=True)), ("reads", instruction.memory(written=False))):
+        for base in bases:
+            if isinstance(base.type, TensorType) and (does == "writes" or base.type.access != "in"):
+                yield Diagnostic(
+                    "T057",
+                    f"`{instruction.spelling}` {does} `{base.name}` before `depend`, when launches before this one may "
+                    "still run",
+                    let.span,
+                    help="before `depend` only inputs are read: such as none of these launches writes",
+                )
+                return
 
 
 def _shape(kind: Type) -> tuple[Size, ...]:

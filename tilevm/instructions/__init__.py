@@ -11,7 +11,7 @@
     reduce        sum max min any all argmax argmin cumsum scan shuffle vote
     tensor_core   dot dot_scaled
     sync          sync fence atomic_add atomic_min atomic_max atomic_exchange atomic_cas acquire release
-    control       block_index grid_size random print assert trap
+    control       block_index grid_size depend launch_dependents random print assert trap
 
 Importing this package fills the registry, ``tilevm.instruction.INSTRUCTIONS`` and ``OPERATORS``. An instruction is
 added by adding a class to a group, and a group by adding a module to the imports below.

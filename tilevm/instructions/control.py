@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from tilevm.machine import Array, Batch
 from tilevm.philox import random_words
 from tilevm.values import Operand, ScalarType, Type
 
-__all__ = ["Assert", "BlockIndex", "GridSize", "Print", "Random", "Trap"]
+__all__ = ["Assert", "BlockIndex", "Depend", "GridSize", "LaunchDependents", "Print", "Random", "Trap"]
 
 
 def _check_axis(call: str, axis: int) -> None:
@@ -65,6 +66,39 @@ class GridSize(Instruction):
 
     def evaluate(self, batch: Batch) -> Array:
         return np.array([batch.grid[self.axis] if self.axis < len(batch.grid) else 1], np.int32)
+
+
+@instruction("depend", pure=False)
+class Depend(Instruction):
+    """``depend()``: waits until the launches before this one have ended and what they wrote is seen.
+
+    A kernel that has it may begin before they have ended, on architectures with ``programmatic_launch``. It stands
+    where every block comes by, outside of branches and loops, and before it no tensor is written and only inputs are
+    read (T057): such as no launch still under way writes. Reference: PTX ISA, griddepcontrol.wait.
+    """
+
+    awaits_launches: ClassVar[bool] = True
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        return None
+
+
+@instruction("launch_dependents", pure=False)
+class LaunchDependents(Instruction):
+    """``launch_dependents()``: the launch after this one may begin when every block has come by, or has ended.
+
+    It begins early only if its kernel has ``depend()``, which still waits for the end of this one. Reference: PTX ISA,
+    griddepcontrol.launch_dependents.
+    """
+
+    def infer(self) -> None:
+        return None
+
+    def evaluate(self, batch: Batch) -> None:
+        return None
 
 
 @instruction("random")

@@ -52,6 +52,11 @@ TV_DEVICE void fence_block() { asm volatile("fence.acq_rel.cta;" ::: "memory"); 
 TV_DEVICE void fence_device() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
 TV_DEVICE void fence_system() { asm volatile("fence.acq_rel.sys;" ::: "memory"); }
 TV_DEVICE void trap() { asm volatile("trap;"); }
+#if __CUDA_ARCH__ >= 900
+// Launches that overlap: the first waits until those before have ended, the second lets those after begin.
+TV_DEVICE void wait_for_launches() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+TV_DEVICE void launch_dependents() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+#endif
 
 // Between the lanes of a warp: all take part; past the ends of the warp a lane keeps its own value
 

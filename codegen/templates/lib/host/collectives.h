@@ -8,6 +8,9 @@ static inline void sync() { host::barrier(); }
 static inline void fence_block() {}
 static inline void fence_device() {}
 static inline void fence_system() {}
+// One launch at a time: those before have ended.
+static inline void wait_for_launches() {}
+static inline void launch_dependents() {}
 
 static inline u32 ballot(bool vote) { return host::votes(vote); }
 // Past the ends of the warp a lane keeps its own value.
