@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from test_machine_code import has_nvrtc
 
 import tilevm
 from tilevm import ArgumentError, UsageError
@@ -17,20 +18,13 @@ from tilevm.runtime.cli import cli
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cost import Cost, predict, work_of_program
 from tilevm.runtime.cubin import find_disassembler
-from tilevm.runtime.nvrtc import nvrtc_version
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def has_machine_code() -> bool:
-    try:
-        nvrtc_version()
-    except UsageError:
-        return False
-    return find_disassembler() is not None
-
-
-needs_machine_code = pytest.mark.skipif(not has_machine_code(), reason="NVRTC or nvdisasm is not there")
+needs_machine_code = pytest.mark.skipif(
+    not has_nvrtc() or find_disassembler() is None, reason="NVRTC or nvdisasm is not there"
+)
 
 
 def compiled(name: str, arch: str, sizes: dict[str, int], **bindings: Any) -> CompiledKernel:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tilevm.atoms import ATOMS
 from tilevm.codegen.emit import SCRATCH_ALIGNMENT
-from tilevm.ir import For, Let, Program, While, walk
+from tilevm.ir import For, Let, Program, walk
 from tilevm.passes import Lowered
 from tilevm.plans.accesses import Access, ElementAddress
 from tilevm.plans.copies import Copy
@@ -40,7 +40,8 @@ from tilevm.runtime.cost.addresses import (
 )
 from tilevm.runtime.cost.arithmetic import instructions_of
 from tilevm.runtime.cost.executions import Executions, Found, find_executions
-from tilevm.runtime.cost.work import InFlight, Product, Tensor, Traffic, Work
+from tilevm.runtime.cost.flights import flights
+from tilevm.runtime.cost.work import Product, Tensor, Traffic, Work
 from tilevm.runtime.memory_image import image_bytes
 from tilevm.runtime.shapes import grid_of
 from tilevm.sizes import evaluate
@@ -103,6 +104,7 @@ class _Counting:
                 self.roots[each.result] = self.roots.get(viewed, viewed)
 
     def work(self, shared_bytes: int) -> Work:
+        grid = grid_of(self.program, self.sizes)
         traffic = [each for executions in self.found.executions for each in self.traffic(executions)]
         products = [each for executions in self.found.executions for each in self.products(executions)]
         instructions: dict[str, float] = {}
@@ -112,14 +114,14 @@ class _Counting:
         return Work(
             program=self.program,
             sizes=dict(self.sizes),
-            grid=grid_of(self.program, self.sizes),
+            grid=grid,
             warps=self.program.warps,
             shared_bytes=shared_bytes,
             traffic=tuple(traffic),
             products=tuple(products),
             tensors=tuple(self.tensors(traffic)),
             instructions=instructions,
-            flights=tuple(self.flights(traffic)),
+            flights=tuple(flights(self.found, traffic, math.prod(grid))),
             iterations=self.found.iterations,
             roots=self.roots,
             lines=self.lines(),
@@ -374,7 +376,7 @@ class _Counting:
             window=window,
         )
 
-    # Products and what is under way
+    # Products
 
     def products(self, executions: Executions) -> Iterator[Product]:
         let, plan, times = executions.let, executions.let.plan, executions.count
@@ -402,31 +404,3 @@ class _Counting:
             operations,
             id(executions.loops[-1]) if executions.loops else None,
         )
-
-    def flights(self, traffic: Sequence[Traffic]) -> Iterator[InFlight]:
-        """What a block has under way in each loop that reads global memory, and outside of them."""
-        reads = [each for each in traffic if each.reads and not each.shared and each.whole_bytes]
-        blocks = math.prod(grid_of(self.program, self.sizes))
-        loops = {id(each.loops[-1]): each.loops[-1] for each in self.found.executions if each.loops}
-        for key in dict.fromkeys(each.loop for each in reads):
-            own = [each for each in reads if each.loop == key]
-            direct = sum(each.whole_bytes for each in own if not each.asynchronous)
-            copied = sum(each.whole_bytes for each in own if each.asynchronous)
-            if key is not None:
-                loop, times = loops[key], self.found.iterations[key]
-                line = None if loop.span is None else loop.span.line
-                flying = copied / times * self.groups(key, times, loop)
-                yield InFlight(flying, direct / times, (direct + copied) / blocks, line)
-            elif direct or not any(each.asynchronous for each in reads if each.loop is not None):
-                # Copies before a loop of copies fill its pipeline, and wait in it.
-                yield InFlight(copied / blocks, direct / blocks, (direct + copied) / blocks)
-
-    def groups(self, key: int, times: float, loop: For | While) -> float:
-        """How many iterations' copies are under way at once."""
-        inside = [each for each in self.found.executions if each.loops and id(each.loops[-1]) == key]
-        commits = sum(each.count for each in inside if each.let.instruction.closes_group) / times
-        pending = [each.let.instruction.groups_left() for each in inside]
-        left = max((each for each in pending if each is not None), default=None)
-        if commits and left is not None:
-            return (left + commits) / commits
-        return max(1, loop.stages - 1) if isinstance(loop, For) else 1.0
