@@ -2,12 +2,14 @@
 
     python -m benchmarks.static_matmul [--file F --kernel K --set NAME=VALUE … --rows M --device h200] [--write]
 
-For each format: instructions of a lane for each weight in the main loop, beside the budget that the device's bandwidth
-leaves; how wide weights are loaded; registers and spills; passes through the banks of shared memory beside the fewest,
-counted by the simulator in a run of the emitted source; bytes in flight on a multiprocessor, predicted time and floor
-from the cost model. Triton's machine code for the plain product of 4-bit weights is read beside it, where Triton is
-installed. ``--write`` puts the table in ``benchmarks/results/static_matmul.json``, from which ``python -m
-benchmarks.report`` makes a section of docs/performance.md.
+The kernel is compiled with the parameters that are given, or with ``--choose`` with the tile that the cost model finds
+fastest for each width among those of its ``tune`` clauses. For each format: instructions of a lane for each weight in
+the main loop, beside the budget that the device's bandwidth leaves; how wide weights are loaded; registers and spills;
+passes through the banks of shared memory beside the fewest, counted by the simulator in a run of the emitted source;
+bytes in flight on a multiprocessor, predicted time and floor from the cost model. Triton's machine code for the plain
+product of 4-bit weights is read beside it, where Triton is installed. ``--write`` puts the table in
+``benchmarks/results/static_matmul.json``, from which ``python -m benchmarks.report`` makes a section of
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from tilevm.dtypes import dtype
 from tilevm.ir import Program
 from tilevm.runtime.command_input import assignments, compile_time, random_array
 from tilevm.runtime.compiled import CompiledKernel
-from tilevm.runtime.cost import Cost
+from tilevm.runtime.cost import Cost, predict, work_of_program
+from tilevm.runtime.cost.compiled_cost import checked_sizes
 from tilevm.runtime.cubin import disassemble
 from tilevm.runtime.kernel import Kernel
 from tilevm.runtime.launch import shape_of
@@ -36,6 +39,7 @@ from tilevm.runtime.sass import read_sass
 from tilevm.runtime.simulated import simulate
 from tilevm.runtime.specialisation import divisor_class
 from tilevm.runtime.terminal import show_table
+from tilevm.runtime.tuning.space import candidates
 from tilevm.values import ScalarType
 
 __all__ = ["FORMATS", "PATH", "Peer", "Row", "budget", "main", "section"]
@@ -47,6 +51,9 @@ FORMATS = (
     *"f3e1m1 f4e2m1 f5e2m2 f6e2m3 f6e3m2 f7e3m3 f8e4m3 f8e5m2".split(),
 )
 SIZES = {"N": 8192, "K": 8192}
+LOWERED, COMPILED = 12, 3
+"""Of the candidates for a tile so many are lowered, and so many compiled, the most promising ones."""
+
 SIMULATED = {"M": 16, "N": 512, "K": 384}
 """A launch that is small enough to be simulated, and goes through the pipeline more than once."""
 
@@ -56,6 +63,8 @@ class Row:
     """A format of the weights."""
 
     format: str
+    parameters: Mapping[str, Any]
+    """The compile-time parameters that were chosen."""
     instructions_per_weight: float
     budget: float
     main_loop: float
@@ -97,31 +106,65 @@ def budget(on: Device, bits: int) -> float:
 def rows(
     kernel: Kernel,
     bindings: Mapping[str, Any],
-    m: int,
+    sizes: Mapping[str, int],
     on: Device,
     *,
     simulated: bool,
+    choose: bool,
     formats: Sequence[str] = FORMATS,
 ) -> Iterator[Row]:
-    """A row for each format that the kernel takes."""
+    """A row for each format that the kernel takes. The tile is chosen once for each width."""
+    found: dict[int, list[dict[str, Any]]] = {}
     for name in formats:
-        sizes = {"M": m, **SIZES}
-        divisible = {size: divisor_class(value) for size, value in sizes.items()}
+        bits, fixed = dtype(name).bits, {**bindings, "W": name}
+        if bits not in found:
+            found[bits] = promising(kernel, fixed, sizes, on) if choose else [{}]
+        configs = [{**config, **fixed} for config in found[bits]]
+        compiled = [_compiled(kernel, config, sizes, on) for config in configs]
+        costs = [each.cost(sizes, on.name, machine_code=True, weights="w") for each in compiled]
+        best = min(range(len(configs)), key=lambda place: (bool(costs[place].spilled_bytes), _rank(costs[place])))
+        parameters = {key: value for key, value in configs[best].items() if key not in fixed}
+        yield _row(name, parameters, compiled[best], costs[best], simulated)
+
+
+def promising(kernel: Kernel, fixed: Mapping[str, Any], sizes: Mapping[str, int], on: Device) -> list[dict[str, Any]]:
+    """The configurations of the kernel's ``tune`` clauses that the cost model finds best from the program alone."""
+    ranked = []
+    for config in candidates(kernel.definition, None, fixed):
         try:
-            compiled = kernel.compile(on.arch.name, divisible=divisible, W=name, **bindings)
-        except tilevm.TilevmError as error:
-            print(f"{name}: {error.diagnostics[0].message}")
+            program = kernel.specialise(**config)
+            whole = checked_sizes(program, sizes)
+        except tilevm.TilevmError:
+            continue  # what the kernel refuses is no candidate
+        ranked.append((_rank(predict(work_of_program(program, whole), on)), dict(config)))
+    lowered = []
+    for _, config in sorted(ranked, key=lambda each: each[0])[:LOWERED]:
+        try:
+            cost = _compiled(kernel, config, sizes, on).cost(sizes, on.name, machine_code=False)
+        except tilevm.OutOfResources:
             continue
-        yield _row(name, compiled, compiled.cost(sizes, on.name, machine_code=True, weights="w"), simulated)
+        lowered.append((_rank(cost), config))
+    return [config for _, config in sorted(lowered, key=lambda each: each[0])[:COMPILED]]
 
 
-def _row(name: str, compiled: CompiledKernel, cost: Cost, simulated: bool) -> Row:
+def _rank(cost: Cost) -> tuple[float, float]:
+    """The predicted time, then what all parts of the device need."""
+    return cost.predicted_microseconds, sum(each.microseconds for each in cost.bounds)
+
+
+def _compiled(kernel: Kernel, config: Mapping[str, Any], sizes: Mapping[str, int], on: Device) -> CompiledKernel:
+    divisible = {size: divisor_class(value) for size, value in sizes.items()}
+    return kernel.compile(on.arch.name, divisible=divisible, **config)
+
+
+def _row(name: str, parameters: Mapping[str, Any], compiled: CompiledKernel, cost: Cost, simulated: bool) -> Row:
     loop = cost.main_loop
     assert loop is not None
     assert loop.instructions_per_weight is not None
     passes = conflicts(compiled.program, cost.device.arch.name) if simulated else (0, 0)
     return Row(
         format=name,
+        parameters=parameters,
         instructions_per_weight=loop.instructions_per_weight,
         budget=budget(cost.device, dtype(name).bits),
         main_loop=loop.instructions,
@@ -147,7 +190,7 @@ def _weight_widths(cost: Cost) -> list[int]:
 
 def conflicts(program: Program, architecture: str) -> tuple[int, int]:
     """Passes through the banks of shared memory of a simulated launch, and the fewest that would do."""
-    sizes = {size.name: SIMULATED[size.name] for size in program.sizes}
+    sizes = {size.name: SIMULATED.get(size.name, 1) for size in program.sizes}
     arguments: dict[str, Any] = dict(sizes)
     for seed, value in enumerate(program.parameters):
         if isinstance(value.type, ScalarType):
@@ -187,12 +230,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=16, help="rows of the activations")
     parser.add_argument("--device", default="h200")
     parser.add_argument("--no-simulator", action="store_true", help="leave out bank conflicts")
+    parser.add_argument("--choose", action="store_true", help="the tile that the cost model finds fastest")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args(arguments)
     kernel = tilevm.load(ROOT / given.file)[given.kernel]
     bindings = compile_time(kernel.definition, assignments("--set", given.set))
     on = device(given.device)
-    found = list(rows(kernel, bindings, given.rows, on, simulated=not given.no_simulator))
+    sizes = {"M": given.rows, **SIZES}
+    simulated, choose = not given.no_simulator, given.choose
+    found = list(rows(kernel, bindings, sizes, on, simulated=simulated, choose=choose))
     others = list(peers())
     result = {
         "schema": SCHEMA,
@@ -200,7 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "file": given.file,
         "kernel": given.kernel,
         "set": given.set,
-        "sizes": {"M": given.rows, **SIZES},
+        "sizes": sizes,
         "device": on.name,
         "architecture": on.arch.name,
         "rows": [asdict(each) for each in found],
@@ -221,9 +267,9 @@ MARLIN = (
 )
 COLUMNS = (
     *("weights", "instructions a weight", "budget", "bytes a load", "registers", "spilled", "passes: least"),
-    *("in flight", "predicted µs", "bound", "floor µs"),
+    *("in flight", "predicted µs", "bound", "floor µs", "tile"),
 )
-NUMBERS = tuple(name for name in COLUMNS if name not in ("weights", "bound"))
+NUMBERS = tuple(name for name in COLUMNS if name not in ("weights", "bound", "tile"))
 
 
 def _title(result: Mapping[str, Any]) -> str:
@@ -247,6 +293,7 @@ def _cells(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             f"{row['predicted_us']:.1f}",
             row["bound"],
             f"{row['floor_us']:.1f}",
+            " ".join(f"{name}={value}" for name, value in row["parameters"].items()) or "as given",
         )
 
 

@@ -250,6 +250,25 @@ def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, Any], code: str, say
     assert caught.value.code == code
 
 
+def test_sizes_of_what_is_not_touched_need_not_be_given() -> None:
+    text = """
+    kernel optional[BIAS = False](x: f32[N], bias: f32[B], out y: f32[N]):
+        grid cdiv(N, 128)
+        warps 4
+        i = block_index(0) * 128
+        tile = load(x[i :+ 128])
+        if BIAS:
+            tile = tile + load(bias[i :+ 128])
+        store(y[i :+ 128], tile)
+    """
+    kernel = tilevm.kernel(text)
+    found = kernel.compile("sm_80").cost({"N": 4096}, machine_code=False)
+    assert found.levels.unique == 2 * 4 * 4096
+    assert found.work.sizes == {"N": 4096, "B": 0}
+    with pytest.raises(ArgumentError, match="nothing says what the size B is"):
+        kernel.compile("sm_80", BIAS=True).cost({"N": 4096}, machine_code=False)
+
+
 def test_a_device_that_does_not_run_the_code_is_refused() -> None:
     kernel = compiled("vector_add", "sm_80", {})
     with pytest.raises(UsageError, match="machine code for sm_80 does not run on NVIDIA H200") as caught:

@@ -37,7 +37,8 @@ def test_every_width_is_there_as_integers_and_floats() -> None:
 def test_a_row_is_what_machine_code_and_simulator_say() -> None:
     kernel = tilevm.load(ROOT / "examples" / "matmul_explicit.tvm").matmul_explicit
     on = device("a100")
-    (row,) = static_matmul.rows(kernel, {}, 16, on, simulated=True, formats=("u4",))
+    sizes = {"M": 16, "N": 8192, "K": 8192}
+    (row,) = static_matmul.rows(kernel, {}, sizes, on, simulated=True, choose=False, formats=("u4",))
     assert (row.format, row.spilled_bytes, list(row.weight_widths)) == ("u4", 0, [16])
     assert row.instructions_per_weight == row.main_loop / 32
     assert row.budget == budget(on, 4)
@@ -51,6 +52,7 @@ def test_a_row_is_what_machine_code_and_simulator_say() -> None:
 def row(**changes: object) -> dict[str, object]:
     figures: dict[str, object] = {
         "format": "u3",
+        "parameters": {"WN": 1, "STAGES": 4},
         "instructions_per_weight": 2.5,
         "budget": 2.7,
         "main_loop": 320.0,
@@ -81,7 +83,7 @@ def test_the_section_is_the_table_of_the_file(tmp_path: Path) -> None:
         "sizes": {"M": 16, "N": 8192, "K": 8192},
         "device": "h200",
         "architecture": "sm_90a",
-        "rows": [row(), row(format="u1", spilled_bytes=8, wavefronts=0)],
+        "rows": [row(), row(format="u1", spilled_bytes=8, wavefronts=0, parameters={})],
         "peers": [
             Peer("Another 1.0, plain", "sm_80", 10.094, {"LDS.128": 9}).__dict__,
             Peer("Another", "", None, {}, "it is not installed").__dict__,
@@ -90,8 +92,10 @@ def test_the_section_is_the_table_of_the_file(tmp_path: Path) -> None:
     path.write_text(json.dumps(result), encoding="utf-8")
     section = static_matmul.section(path)
     assert "matmul of tilevm/ops/matmul.tvm with WN=1, M = 16, N = 8192, K = 8192, sm_90a:" in section
-    assert "| u3 | 2.50 | 2.70 | 16 | 119 | none | 12 : 12 | 25.5 KiB | 34.0 | latency | 6.2 |" in section
-    assert "| u1 | 2.50 | 2.70 | 16 | 119 | 8 | not run | 25.5 KiB | 34.0 | latency | 6.2 |" in section
+    assert (
+        "| u3 | 2.50 | 2.70 | 16 | 119 | none | 12 : 12 | 25.5 KiB | 34.0 | latency | 6.2 | WN=1 STAGES=4 |" in section
+    )
+    assert "| u1 | 2.50 | 2.70 | 16 | 119 | 8 | not run | 25.5 KiB | 34.0 | latency | 6.2 | as given |" in section
     assert "- Another 1.0, plain, sm_80: 10.09 instructions a weight; 9 x LDS.128" in section
     assert "- Another: it is not installed" in section
     path.write_text(json.dumps({**result, "schema": 0}), encoding="utf-8")

@@ -9,7 +9,7 @@ word of its fullest bank, 32 lanes at a time for up to 4 bytes, 16 for 8 and 8 f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,25 @@ class Counts:
     """The fewest that would do."""
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Counts(
+            self.requests + other.requests,
+            self.lane_bytes + other.lane_bytes,
+            self.bytes + other.bytes,
+            self.sectors + other.sectors,
+            self.wavefronts + other.wavefronts,
+            self.ideal_wavefronts + other.ideal_wavefronts,
+        )
 
     def times(self, factor: float) -> Counts:
         """So many times as many executions."""
-        return Counts(*(figure * factor for figure in astuple(self)))
+        return Counts(
+            self.requests * factor,
+            self.lane_bytes * factor,
+            self.bytes * factor,
+            self.sectors * factor,
+            self.wavefronts * factor,
+            self.ideal_wavefronts * factor,
+        )
 
 
 def _value(size: Size, sizes: Mapping[str, int]) -> int:

@@ -7,6 +7,7 @@ own pipe, and what only gives registers other names is free.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tilevm.dtypes import DType
@@ -15,7 +16,7 @@ from tilevm.plans.accesses import Access
 from tilevm.synthesis.cast import synthesise
 from tilevm.values import TileType
 
-__all__ = ["instructions_of"]
+__all__ = ["instructions_of", "slots_of"]
 
 FREE = frozenset(
     (
@@ -42,21 +43,29 @@ def instructions_of(let: Let, threads: int) -> dict[str, float]:
         return _taken_apart(let.plan)
     if not isinstance(kind, TileType) or let.instruction.spelling in FREE:
         return {}
-    slots = kind.layout.slots if kind.layout is not None else -(-kind.elements // threads)
     spelling = let.instruction.spelling
-    operands = [each for each in let.instruction.operands() if isinstance(each.type, TileType)]
+    operands = [each.type for each in let.instruction.operands() if isinstance(each.type, TileType)]
+    slots = slots_of(kind, operands, threads)
     if spelling in ("cast", "dequantize") and operands:
-        source = operands[0].type.dtype
-        cost = slots * _cast(source, kind.dtype)
+        cost = slots * _cast(operands[0].dtype, kind.dtype)
         more = slots * (1 if spelling == "dequantize" else 0) * _width(kind.dtype)
         return {"alu": cost / 2, "half" if kind.dtype.bits <= 16 else "fma": cost / 2 + more}
-    worked = max([slots, *(each.type.layout.slots for each in operands if each.type.layout is not None)])  # type: ignore[union-attr]
+    worked = max([slots, *(slots_of(each, (), threads) for each in operands)])
     if spelling in SPECIAL:
-        return {"xu": float(worked), "fma": float(AROUND_SPECIAL * worked)}
+        return {"xu": worked, "fma": AROUND_SPECIAL * worked}
     number = operands[0].dtype if operands else kind.dtype
     floating = number.kind == "float"
     pipe = ("half" if number.bits <= 16 else "fp64" if number.bits == 64 else "fma") if floating else "alu"
     return {pipe: worked * _width(number)}
+
+
+def slots_of(kind: TileType, others: Sequence[TileType], threads: int) -> float:
+    """Elements of a tile that a thread holds: by its layout, or that of one of ``others`` which it is made of; else an
+    equal part."""
+    for each in (kind, *others):
+        if each.layout is not None:
+            return each.layout.slots * kind.elements / each.elements
+    return kind.elements / threads
 
 
 def _taken_apart(plan: Access) -> dict[str, float]:

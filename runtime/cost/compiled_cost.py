@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tilevm.devices import device, device_for
@@ -12,7 +13,9 @@ from tilevm.runtime.cost.counting import work_of
 from tilevm.runtime.cost.machine_code import MachineCode, reckon
 from tilevm.runtime.cost.model import Cost, predict
 from tilevm.runtime.shapes import LARGEST_SIZE, check_launch
-from tilevm.values import ScalarType
+from tilevm.sizes import symbols
+from tilevm.uses import used_within
+from tilevm.values import ScalarType, TensorType
 
 if TYPE_CHECKING:
     from tilevm.runtime.compiled import CompiledKernel
@@ -61,7 +64,8 @@ def cost_of(
 
 
 def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes of a launch, complete and allowed; integer scalars may be among them.
+    """The sizes of a launch, complete and allowed; integer scalars may be among them. Sizes of tensors that the program
+    does not touch need not be given, and are 0.
 
     Raises ``ArgumentError`` A001 for a name that is neither, A008 for a size that is missing, A013 or A020 for what is
     no size, A018 and A019 where the program does not take them.
@@ -76,13 +80,27 @@ def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
             raise ArgumentError("A013", f"the size {name} is an integer, not {value!r}", argument=name)
         if name in wanted and not 0 <= value <= LARGEST_SIZE:
             raise ArgumentError("A020", f"the size {name} is {value}; sizes are 0 to {LARGEST_SIZE}", argument=name)
-    missing = [name for name in wanted if name not in sizes]
+    used = _used_sizes(program)
+    missing = [name for name in wanted if name not in sizes and name in used]
     if missing:
         raise ArgumentError(
             "A008",
             f"nothing says what the size {missing[0]} is",
             argument=missing[0],
-            help=f"give every size: {', '.join(f'{name}=…' for name in wanted)}",
+            help=f"give every size: {', '.join(f'{name}=…' for name in wanted if name in used)}",
         )
-    check_launch(program, sizes)
-    return dict(sizes)
+    complete = {**sizes, **{name: 0 for name in wanted if name not in sizes}}
+    check_launch(program, complete)
+    return complete
+
+
+def _used_sizes(program: Program) -> set[str]:
+    """The sizes that a program computes with: in its grid, its requirements, its body, or shapes of what it touches."""
+    found = set(chain.from_iterable(map(symbols, (*program.grid, *(each.condition for each in program.requires)))))
+    own = {size: size.name for size in program.sizes}
+    for value in chain.from_iterable(map(used_within, program.body)):
+        if value in own:
+            found.add(own[value])
+        elif isinstance(value.type, TensorType):
+            found.update(chain.from_iterable(map(symbols, value.type.shape)))
+    return found

@@ -38,7 +38,7 @@ from tilevm.runtime.cost.addresses import (
     count_shared,
     matrix_requests,
 )
-from tilevm.runtime.cost.arithmetic import instructions_of
+from tilevm.runtime.cost.arithmetic import instructions_of, slots_of
 from tilevm.runtime.cost.executions import Executions, Found, find_executions
 from tilevm.runtime.cost.flights import flights
 from tilevm.runtime.cost.work import Product, Tensor, Traffic, Work
@@ -52,6 +52,9 @@ __all__ = ["work_of", "work_of_program"]
 KINDS = 64
 """Ways in which executions of one instruction differ that are counted; what is beyond counts as the average."""
 
+ROUGH_BLOCKS, ROUGH_ITERATIONS = 24, 1 << 11
+"""Of a program that was not lowered so many blocks are looked at, and so many executions of a loop's body."""
+
 SECTOR_BITS, BANK_BITS = 32 * 8, 128 * 8
 """After so many bits sectors of global memory, and banks of shared memory, begin anew."""
 ATOMIC_BYTES = 4
@@ -63,13 +66,14 @@ def work_of(lowered: Lowered, sizes: Mapping[str, int]) -> Work:
     scratch = lowered.scratch_bytes
     total = lowered.shared.total_bytes
     shared = -(-total // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT + scratch if scratch else total
-    return _Counting(lowered.program, sizes).work(shared)
+    return _Counting(lowered.program, sizes, find_executions(lowered.program, sizes)).work(shared)
 
 
 def work_of_program(program: Program, sizes: Mapping[str, int]) -> Work:
     """The work of a program that was not lowered, for a first choice among many: bytes and products of its windows
     and shapes, its shared tiles, and the copies that ``stages`` will ask for."""
-    return _Counting(program, sizes).work(sum(_shared_bytes(program)))
+    found = find_executions(program, sizes, most_blocks=ROUGH_BLOCKS, iterations=ROUGH_ITERATIONS)
+    return _Counting(program, sizes, found).work(sum(_shared_bytes(program)))
 
 
 def _shared_bytes(program: Program) -> Iterator[int]:
@@ -92,11 +96,11 @@ def _shared_bytes(program: Program) -> Iterator[int]:
 class _Counting:
     """One count of a program."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int]) -> None:
+    def __init__(self, program: Program, sizes: Mapping[str, int], found: Found) -> None:
         self.program = program
         self.sizes = sizes
         self.threads = program.threads
-        self.found: Found = find_executions(program, sizes)
+        self.found = found
         self.roots: dict[Value, Value] = {}
         for each in walk(program.body):
             if isinstance(each, Let) and each.result is not None and isinstance(each.result.type, TensorType):
@@ -359,9 +363,15 @@ class _Counting:
         elements = math.prod(window.shape) * float((inside * weights).sum())
         moved = elements * window.dtype.bits / BYTE
         shared = isinstance(window.base.type, SharedType)
-        requests = moved / (16 * LANES)
-        passes = moved * BYTE / BANK_BITS if shared else 0.0
-        counts = Counts(requests, moved, moved, 0.0 if shared else moved / 32, passes, passes)
+        result = executions.let.result
+        lanes = moved
+        if result is not None and isinstance(result.type, TileType):
+            # Threads may hold the same elements; each warp loads its own.
+            slots = slots_of(result.type, (), self.threads)
+            lanes = moved * slots * self.threads / result.type.elements
+        requests = lanes / (16 * LANES)
+        passes = lanes * BYTE / BANK_BITS if shared else 0.0
+        counts = Counts(requests, lanes, moved, 0.0 if shared else moved / 32, passes, passes)
         staged = any(isinstance(loop, For) and loop.stages > 1 for loop in executions.loops)
         asynchronous = executions.let.instruction.asynchronous or (staged and not shared)
         return self.one(

@@ -85,16 +85,18 @@ def find_executions(
     sizes: Mapping[str, int],
     *,
     blocks: Numbers | None = None,
+    most_blocks: int = BLOCKS,
     iterations: int = ITERATIONS,
 ) -> Found:
     """The executions of every instruction that has a window, a plan or a tile.
 
-    ``blocks``: numbers of blocks, in row-major order of the grid, that are taken in place of the launch's; ``sizes``
-    may hold integer scalars too. Raises ``KeyError`` for a size that is missing: check them before.
+    ``blocks``: numbers of blocks, in row-major order of the grid, that are taken in place of the launch's; else at most
+    ``most_blocks`` of these are looked at, and ``iterations`` of a loop's body. ``sizes`` may hold integer scalars too.
+    Raises ``KeyError`` for a size that is missing: check them before.
     """
     grid = tuple(evaluate(extent, sizes) for extent in program.grid)
     total = math.prod(grid)
-    taken, weights = (blocks, np.ones(len(blocks))) if blocks is not None else _spread(total, BLOCKS)
+    taken, weights = (blocks, np.ones(len(blocks))) if blocks is not None else _spread(total, most_blocks)
     walk = _Walk(iterations)
     if len(taken):
         launch = Launch(grid, sizes=sizes)
