@@ -184,6 +184,22 @@ def test_an_unrolled_loop_has_fewer_iterations() -> None:
 
 
 @needs_machine_code
+def test_shuffles_are_reckoned() -> None:
+    text = """
+    kernel total(x: f32[N], out y: f32[M]):
+        grid N // 1024
+        warps 1
+        store(y[block_index(0)], sum(load(x[block_index(0) * 1024 :+ 1024])))
+    """
+    kernel, sizes = tilevm.kernel(text).compile("sm_80", divisible={"N": 1024}), {"N": 1 << 20, "M": 1024}
+    found, rough = kernel.cost(sizes), kernel.cost(sizes, machine_code=False)
+    assert found.machine_code is not None
+    # Five shuffles of each warp, 8 loads of 16 bytes and a store.
+    assert rough.work.instructions["lsu"] == 5 * 1024
+    assert found.machine_code.instructions["lsu"] == pytest.approx(5 + 8 + 1, abs=3)
+
+
+@needs_machine_code
 def test_what_a_branch_skips_counts_as_often_as_it_runs() -> None:
     text = """
     kernel steps(x: f32[M, N], out y: f32[M, N]):

@@ -86,3 +86,17 @@ def test_every_architecture_has_a_device_to_reckon_with(name: str) -> None:
     assert row.arch.capability >= (8, 0)
     if any(arch(name).runs_on(each.arch.capability) for each in DEVICES.values()):
         assert arch(name).runs_on(row.arch.capability)
+
+
+@pytest.mark.parametrize(
+    ("on", "n", "k", "microseconds", "share"),
+    [
+        # Machete on an H100, reported at 81% of the bandwidth; the best published for an H200, Marlin in vLLM.
+        ("h100", 73728, 12288, 172.0, 0.81),
+        ("h200", 8192, 8192, 20.3, 0.40),
+    ],
+)
+def test_published_times_are_above_the_floor(on: str, n: int, k: int, microseconds: float, share: float) -> None:
+    floor = device(on).floor(n * k / 2 + k // 128 * n * 2 + 2 * (n + k), 2.0 * n * k)
+    assert floor.bound == "DRAM"
+    assert floor.microseconds / microseconds == pytest.approx(share, abs=0.01)

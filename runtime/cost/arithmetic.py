@@ -13,6 +13,8 @@ from functools import lru_cache
 from tilevm.dtypes import DType
 from tilevm.ir import Let
 from tilevm.plans.accesses import Access
+from tilevm.plans.lane_exchange import LaneExchange
+from tilevm.plans.reduction import Reduction
 from tilevm.synthesis.cast import synthesise
 from tilevm.values import TileType
 
@@ -41,6 +43,12 @@ def instructions_of(let: Let, threads: int) -> dict[str, float]:
     kind = let.result.type if let.result is not None else None
     if isinstance(let.plan, Access):
         return _taken_apart(let.plan)
+    if isinstance(let.plan, LaneExchange):
+        return {"lsu": let.plan.cost}
+    if isinstance(let.plan, Reduction):
+        # Lanes meet by shuffles, one for each bit of the lane, and combine what they get.
+        shuffles = len(let.plan.lanes) * let.plan.results
+        return {"lsu": float(shuffles), "fma": float(len(let.plan.slots) + shuffles)}
     if not isinstance(kind, TileType) or let.instruction.spelling in FREE:
         return {}
     spelling = let.instruction.spelling

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tilevm.devices import device, device_for
 from tilevm.errors import ArgumentError, UsageError, did_you_mean
 from tilevm.ir import Program
@@ -76,7 +78,7 @@ def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
         if name not in wanted and name not in scalars:
             help = did_you_mean(name, wanted) or f"its sizes are {', '.join(wanted) or 'all bound'}"
             raise ArgumentError("A001", f"kernel `{program.name}` has no size `{name}`", argument=name, help=help)
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
             raise ArgumentError("A013", f"the size {name} is an integer, not {value!r}", argument=name)
         if name in wanted and not 0 <= value <= LARGEST_SIZE:
             raise ArgumentError("A020", f"the size {name} is {value}; sizes are 0 to {LARGEST_SIZE}", argument=name)
@@ -89,7 +91,8 @@ def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
             argument=missing[0],
             help=f"give every size: {', '.join(f'{name}=…' for name in wanted if name in used)}",
         )
-    complete = {**sizes, **{name: 0 for name in wanted if name not in sizes}}
+    complete = {name: int(value) for name, value in sizes.items()}
+    complete.update({name: 0 for name in wanted if name not in sizes})
     check_launch(program, complete)
     return complete
 
