@@ -260,3 +260,18 @@ def test_the_product_with_quantised_weights_is_a_kernel_to_tune() -> None:
     assert len(described.space) >= 100
     assert ("M", "<= 16") in described.key.sizes
     assert {"WN", "MT", "STAGES"} <= set(described.space[0])
+
+
+def test_workspaces_that_are_left_out_have_the_shape_of_each_candidate(tuned: Any) -> None:
+    kernel = tilevm.kernel(
+        "kernel twice[B = 32](x: f32[N], inout held: f32[G, B], out y: f32[N]):\n    grid G\n    warps 1\n"
+        "    tune B in 32, 64, 128\n    require G * B == N\n    g = block_index(0)\n"
+        "    store(held[g, :], load(x[g * B :+ B]))\n    sync()\n"
+        "    store(y[g * B :+ B], load(held[g, :]) * 2.0)\n"
+    )
+    result = tuned(kernel, (X[:256],), {"G": 4}, check="interpreter", reference=lambda x: 2 * x)
+    assert result.best == {"B": 64}
+    assert {each.config["B"] for each in result.of_state("set aside")} == {32, 128}
+    with pytest.raises(ArgumentError) as caught:
+        tuned(kernel, (X[:256],))
+    assert caught.value.code == "A008"  # nothing says what G is

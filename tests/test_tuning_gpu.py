@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -217,6 +218,18 @@ def test_every_candidate_gets_its_own_copy_of_what_it_changes(clock: Clock) -> N
     reference = (y + 2 * X, y + 2 * X)
     measure.begin(session(ADD, {"x": X, "y": y, "scale": 2.0}, reference))
     for config in ({"B": 32}, {"B": 64}, {"B": 32}):
+        assert isinstance(measure.time_candidate(config), Timed)
+
+
+def test_workspaces_are_zeros_for_each_candidate_and_no_results(clock: Clock) -> None:
+    kernel = tilevm.kernel(
+        "kernel count[B = 32](x: f32[N], inout seen: i32[cdiv(N, B)], out y: f32[N]):\n"
+        "    grid cdiv(N, B)\n    warps 1\n    g = block_index(0)\n    before = atomic_add(seen[g], 1)\n"
+        "    store(y[g * B :+ B], load(x[g * B :+ B]) + cast(before, f32))\n"
+    )
+    begun = session(kernel, {"x": X}, (X,))
+    measure.begin(replace(begun, subject=replace(begun.subject, workspaces=("seen",))))
+    for config in ({"B": 32}, {"B": 128}, {"B": 32}):
         assert isinstance(measure.time_candidate(config), Timed)
 
 

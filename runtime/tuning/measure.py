@@ -60,6 +60,7 @@ class _Here:
         given = {
             name: to_device(session.arguments[name]) if name in changed else held for name, held in self.arrays.items()
         }
+        given |= {name: to_device(host_copy(name, each)) for name, each in session.subject.made(config).items()}
         prepared = kernel.prepare(**{**given, **session.subject.fixed, **config}, target=session.subject.target)
         made = prepared.returned if isinstance(prepared.returned, tuple) else (prepared.returned,)
         for each in made:
@@ -67,7 +68,7 @@ class _Here:
         prepared()
         self.synchronise(kernel.name)
         if session.reference is not None:
-            found = outputs(kernel.definition, made, given)
+            found = outputs(session.subject, made, given)
             wrong = difference(tuple(from_device(each) for each in found), session.reference, session.tolerance)
             if wrong:
                 raise WrongNumbers(wrong)

@@ -16,12 +16,12 @@ from tilevm.dtypes import DType
 from tilevm.errors import ArgumentError, did_you_mean
 from tilevm.ir import Program
 from tilevm.packed_array import PackedArray
-from tilevm.runtime.arrays import adopt
+from tilevm.runtime.arrays import adopt, make
 from tilevm.runtime.backends import lies_on_gpu
 from tilevm.runtime.cache import Cache
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.kernel import Kernel
-from tilevm.runtime.launch import Argument
+from tilevm.runtime.launch import Argument, shape_of
 from tilevm.runtime.shapes import bind_sizes, check_launch
 from tilevm.runtime.specialisation import Specialisation
 from tilevm.runtime.tuning.space import Config
@@ -45,6 +45,8 @@ class Subject:
     """The number format of each."""
     given_sizes: Mapping[str, int] = field(default_factory=dict)
     """Sizes that the call gives by name."""
+    workspaces: tuple[str, ...] = ()
+    """``inout`` arrays that the call leaves out: memory to work in, zeros in the shape that a candidate declares."""
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -60,6 +62,15 @@ class Subject:
         sizes = bind_sizes(program, self.shapes, self.given_sizes)
         check_launch(program, sizes)
         return sizes
+
+    def made(self, config: Config) -> dict[str, Any]:
+        """The workspaces of a candidate, on the host. Raises what ``program`` and ``sizes`` raise."""
+        if not self.workspaces:
+            return {}
+        program = self.program(config)
+        sizes = self.sizes(program)
+        values = {value.name: value for value in program.tensors}
+        return {name: make(name, values[name].dtype, shape_of(values[name], sizes)).given for name in self.workspaces}
 
     def compiled(self, program: Program, sizes: Mapping[str, int]) -> CompiledKernel:
         """A candidate, lowered, for arrays that are aligned. Raises what ``CompiledKernel`` raises."""

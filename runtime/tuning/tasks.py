@@ -142,20 +142,21 @@ def run_on_host(trial: Trial) -> tuple[Any, ...] | Refusal:
     written = {each.name for each in kernel.definition.parameters if each.access != "in"}
     given = {name: copied(value) if name in written else value for name, value in trial.arguments.items()}
     try:
+        given |= trial.subject.made(trial.config)
         returned = kernel(**{**given, **trial.subject.fixed, **trial.config}, backend=trial.backend)
     except TilevmError as error:
         return refusal(error)
     made = returned if isinstance(returned, tuple) else () if returned is None else (returned,)
-    return outputs(kernel.definition, made, given)
+    return outputs(trial.subject, made, given)
 
 
-def outputs(definition: Any, returned: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The arrays that a launch wrote, in order of the parameters; ``returned`` are the ``out`` arrays."""
+def outputs(subject: Subject, returned: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arrays that a launch wrote but for its workspaces, in order; ``returned`` are the ``out`` arrays."""
     left = list(returned)
     return tuple(
         left.pop(0) if each.access == "out" else given[each.name]
-        for each in definition.parameters
-        if each.access != "in"
+        for each in subject.kernel.definition.parameters
+        if each.access != "in" and each.name not in subject.workspaces
     )
 
 

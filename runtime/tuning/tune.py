@@ -53,6 +53,7 @@ def tune(
     """Finds the compile-time parameters with which a kernel is fastest for arguments like these.
 
     ``args`` and ``keywords`` are those of a call: positional ones, or all by name. What they give is not open any more.
+    ``inout`` arrays that they leave out are memory to work in: zeros, for each candidate in the shape that it declares.
     The space is that of the kernel's ``tune`` clauses, or ``configs``: lists of values by name, or a list of
     configurations. ``buckets`` names sizes whose results serve all sizes up to the next power of two, or says the
     bounds: ``{"M": (1, 16, 64)}``.
@@ -140,8 +141,13 @@ def _subject(
 ) -> tuple[Subject, dict[str, Argument], dict[str, Any]]:
     """What is tuned, its arrays, and the arguments of a launch by name: arrays and scalars."""
     definition = kernel.definition
-    named = dict(args) if isinstance(args, Mapping) else {}
-    arguments = sort_arguments(definition, () if named else tuple(args), {**named, **keywords})
+    named = {**(args if isinstance(args, Mapping) else {}), **keywords}
+    positional = () if isinstance(args, Mapping) else tuple(args)
+    taking = [each for each in definition.parameters if each.access != "out"]
+    left_out = [each.name for each in taking[len(positional) :] if each.access == "inout" and each.name not in named]
+    arguments = sort_arguments(definition, positional, {**named, **dict.fromkeys(left_out)})
+    for each in left_out:
+        del arguments.tensors[each]
     arrays = describe_arrays(arguments.tensors)
     formats = {each: array.dtype for each, array in arrays.items()}
     given = {name: written(value) for name, value in arguments.compile_time.items()}
@@ -150,7 +156,7 @@ def _subject(
     name = arch(target or (device.arch.name if device else DEFAULT_ARCHITECTURE)).name
     texts = {each: found.name for each, found in formats.items()}
     shapes = {each: tuple(array.shape) for each, array in arrays.items()}
-    subject = Subject(kernel, name, bound, shapes, texts, dict(arguments.others))
+    subject = Subject(kernel, name, bound, shapes, texts, dict(arguments.others), tuple(left_out))
     return subject, arrays, {**arguments.tensors, **arguments.scalars}
 
 
