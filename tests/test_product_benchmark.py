@@ -132,14 +132,14 @@ def test_the_product_can_be_tuned_with_its_shared_work(
     blocks: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contestants, "launch_of", partial(launch_of, blocks=blocks))
-    weight = pack_weight(quantize(np.ones((256, 128), np.float32), "u4", group=128))
-    x = np.ones((4, 256), np.float16)
+    weight = pack_weight(quantize(np.ones((512, 128), np.float32), "u4", group=128))
+    x = np.ones((4, 512), np.float16)
     with ThreadPoolExecutor(1) as pool:
         options = {"executor": pool, "limit": 2, "store": TuneStore(tmp_path), "target": "sm_90a"}
         best = tuned(x, weight, **options)
     assert {"WN", "MT", "STAGES"} <= set(best)
     assert best.get("blocks") == blocks
-    assert np.allclose(matmul_of_weights(x, weight, **best), 256.0, rtol=1e-2)
+    assert np.allclose(matmul_of_weights(x, weight, **best), 512.0, rtol=1e-2)
 
 
 def test_the_product_of_cublas_is_that_of_the_dense_weights(clock: Clock) -> None:
