@@ -47,6 +47,20 @@ kernel loops(x: f32[M, N], out y: f32[M, N], out first: f32[M]):
     if half == 0:
         store(first[row :+ 8], full(f32, [8], 0.0))
 """
+PERSISTENT = """
+kernel persistent(x: f32[M, N], out y: f32[M, N]):
+    grid 3
+    warps 1
+    for row in range(block_index(0), M, grid_size(0)):
+        at = 0
+        while at < N:
+            store(y[row, at :+ 32], load(x[row, at :+ 32]))
+            at = at + 32
+    left = block_index(0)
+    while left < 5:
+        store(y[0, left * 4 :+ 8], zeros(f32, [8]))
+        left = left + 2
+"""
 ATOMICS = """
 kernel histogram(x: i32[N], inout total: i32[4], out y: i32[N]):
     grid cdiv(N, 64)
@@ -175,6 +189,12 @@ def test_counts_of_every_case_are_those_of_the_simulator(name: str) -> None:
 def test_loops_branches_and_carried_offsets_are_followed() -> None:
     work = assert_counted(tilevm.kernel(LOOPS).specialise(), {"M": 19, "N": 150})
     assert work.exact
+
+
+@needs_compiler
+def test_blocks_that_take_several_tiles_are_followed() -> None:
+    found = assert_counted(tilevm.kernel(PERSISTENT).specialise(), {"M": 8, "N": 100})
+    assert found.exact
 
 
 @needs_compiler

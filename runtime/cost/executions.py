@@ -35,7 +35,7 @@ BLOCKS, ITERATIONS = 128, 1 << 16
 EDGE = 8
 """Of a sample so many from either end are taken as they are: a pipeline copies nothing more in its last iterations."""
 
-ROUNDS = 64
+ROUNDS = 256
 """Iterations of a ``while`` that are followed."""
 
 Numbers = NDArray[np.int64]
