@@ -139,7 +139,7 @@ CASES = {
 }
 
 
-SLOW = ("vector_add", "explicit u4", "matmul_zero, edges", "softmax")
+SLOW = ("vector_add", "explicit u4", "matmul_zero, edges", "softmax", "attend")
 """Cases that are near to another one; their launches have to be compiled."""
 
 
