@@ -88,6 +88,13 @@ def test_more_work_never_takes_less_time(size: str) -> None:
     assert size != "K" or found[0].predicted_microseconds < found[1].predicted_microseconds
 
 
+def test_few_blocks_are_bound_by_what_one_multiprocessor_takes() -> None:
+    few, many = (cost("matmul_explicit", {"M": 16, "N": n, "K": 8192}, W="u4") for n in (64, 64 * 132))
+    assert bound(few, "fill") == pytest.approx(bound(many, "fill"))
+    assert bound(few, "fill") == pytest.approx(few.levels.l2 / 64 / 1.83e3)
+    assert bound(few, "L2") < bound(few, "fill") / 50
+
+
 def test_one_block_more_than_fits_is_another_round() -> None:
     h200 = device("h200")
     full = cost("vector_add", {"N": 1024 * 132 * 16})

@@ -81,6 +81,9 @@ class Device:
 
     l2_bytes: int
     l2_gbps: float
+    fill_bytes_a_clock: int
+    """What one multiprocessor takes from the L2 in a clock."""
+
     tensor_tflops: Mapping[str, float]
     """By the format of the factors, with sums in f32 (i32 of integers)."""
 
@@ -176,6 +179,7 @@ def _device(
         "tensor_measured_tflops": _NOT_MEASURED,
         "warp_mma_share": "mma.sync is how tensor cores are reached",
         "lanes": f"{_GUIDE}; lsu, uniform and branch {_LSU}",
+        "fill_bytes_a_clock": "assumed: 64 bytes, half of what the first-level cache gives",
         "latency_us": _LATENCY,
         "launch_us": _LAUNCH,
     }
@@ -189,6 +193,7 @@ def _device(
         dram_measured_gbps=dram_measured_gbps,
         l2_bytes=int(l2_mib * 2**20),
         l2_gbps=l2_bytes_a_clock * clock_ghz,
+        fill_bytes_a_clock=64,
         tensor_tflops=MappingProxyType(dict(tensor)),
         tensor_measured_tflops=MappingProxyType(dict(tensor_measured or {})),
         warp_mma_share=warp_mma_share,

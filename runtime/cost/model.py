@@ -2,6 +2,7 @@
 
     DRAM            bytes that come from or go to memory, at its bandwidth
     L2              sectors that multiprocessors ask for, at the bandwidth of the second-level cache
+    fill            the same sectors, at what one multiprocessor takes from the cache
     shared memory   passes through the banks, one a clock
     tensor cores    operations of matrix instructions, at the rate at which a warp can have them made
     issue           instructions, one a clock and warp scheduler
@@ -234,6 +235,9 @@ def _of_multiprocessor(
     most = math.ceil(blocks / device.multiprocessors)
     share = most / blocks if blocks else 0.0
     passes = work.counts(shared=True).wavefronts * share
+    filled_bytes = SECTOR * work.counts(shared=False).sectors * share
+    text = f"{_megabytes(filled_bytes)} for one multiprocessor, {device.fill_bytes_a_clock} bytes a clock"
+    yield Bound("fill", device.microseconds(filled_bytes / device.fill_bytes_a_clock), text)
     yield Bound("shared memory", device.microseconds(passes), f"{passes:,.0f} passes through the banks")
     yield _tensor_bound(work, device, share)
     yield from _issue_bounds(work, device, share, filled, machine_code)
