@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from kernels import needs_compiler
 
 import tilevm
 from tilevm.errors import ExecutionError, UsageError
+from tilevm.ops.matmul import launch_of
+from tilevm.ops.weights import pack_weight
 
 pytestmark = needs_compiler
 
@@ -87,6 +91,30 @@ def test_a_seed_repeats_its_order() -> None:
     first, second = (results(FLOAT_ATOMICS, [3, 4, 5]) for _ in range(2))
     assert first == second
     assert len(set(first)) > 1
+
+
+def products(text: str, orders: range) -> set[bytes]:
+    """What the product that shares its work among blocks (stream-k) gives under several orders."""
+    weight = np.random.default_rng(0).standard_normal((384, 128)).astype(np.float32)
+    x = np.random.default_rng(1).standard_normal((3, 384)).astype(np.float16)
+    packed = pack_weight(tilevm.quantize(weight, "u4", group=128))
+    kernel = tilevm.kernel(text, name="matmul_stream")
+    found = set()
+    for order in orders:
+        _, arguments, settings = launch_of(x, packed, blocks=5, backend="simulator")
+        y = kernel(backend="simulator", order=order, **arguments, **settings)[-1]
+        assert not arguments["arrived"].any()
+        found.add(y.tobytes())
+    return found
+
+
+def test_the_product_repeats_under_any_order_of_blocks() -> None:
+    text = (resources.files("tilevm.ops") / "matmul.tvm").read_text(encoding="utf-8")
+    (found,) = products(text, range(ORDERS))
+    assert any(found)
+    without, count = re.subn(r"( +store\(shares\[.*\n)(?: +fence\(.*\n)(?: +sync\(\)\n)?", r"\1", text)
+    assert count == 1
+    assert len(products(without, range(50))) > 1
 
 
 WAITS = """

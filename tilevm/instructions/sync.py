@@ -188,7 +188,10 @@ class AtomicCompareAndSwap(Instruction):
 
 @dataclass(frozen=True)
 class _Flag(Instruction):
-    """One element of type i32 or u32 in global memory, by which blocks wait for one another."""
+    """One element of type i32 or u32 in global memory, by which blocks wait for one another. One thread reads or writes
+    it, after or before all have met."""
+
+    synchronises: ClassVar[bool] = True
 
     target: Window = window(group="flag", writes=True, spaces=("tensor",))
     value: Operand = operand(FLAG, form="scalar", group="flag")

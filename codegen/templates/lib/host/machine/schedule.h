@@ -30,6 +30,7 @@ static void prepare(Block& block, u64 number) {
     block.living = block.thread_count;
     block.arrived = 0;
     block.tick = block.ordered = 1;
+    block.rest = 0;
     block.shared.clear();
     block.wrote.clear();
     block.read.clear();
@@ -113,6 +114,10 @@ static void advance_all(Blocks& resident, Blocks& spare) {
     if (launch->shuffle)
         for (u32 i = u32(resident.size()); i > 1; i--) std::swap(resident[i - 1], resident[draw(i)]);
     for (std::size_t i = 0; i < resident.size() && !stopped;) {
+        if (resident[i]->rest) {
+            resident[i++]->rest--;
+            continue;
+        }
         advance(*resident[i]);
         if (resident[i]->living == 0) {
             spare.push_back(std::move(resident[i]));

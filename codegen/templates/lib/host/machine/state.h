@@ -9,7 +9,7 @@
 
 namespace tv::host {
 
-inline constexpr u32 LANES = 32;
+inline constexpr u32 LANES = 32, LONGEST_REST = 32;
 
 struct Block;
 struct Warp;
@@ -56,6 +56,7 @@ struct Block {
     u32 index[3];
     u32 thread_count, living, arrived, barrier_line, barrier_thread;
     u32 tick, ordered;
+    u32 rest;                     // turns that it leaves out
     std::vector<Fiber> threads;
     std::vector<Warp> warps;
     std::vector<u8> shared;
@@ -136,9 +137,12 @@ static void pause_thread() {
     __builtin_unreachable();
 }
 
-// The thread stays ready, and goes on when its block is next.
+// The thread stays ready, and goes on when its block is next: at once, or when others have had some turns, in which they
+// get ahead of it as far as real blocks do.
 void give_way() {
-    if (__builtin_expect(launch->shuffle && draw(4) == 0, 0)) change(me().context, scheduler);
+    if (__builtin_expect(!launch->shuffle || draw(4) != 0, 1)) return;
+    me().block->rest = draw(LONGEST_REST);
+    change(me().context, scheduler);
 }
 
 static void open_barrier(Block& block) {
