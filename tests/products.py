@@ -96,8 +96,7 @@ def allowed_of(exact: Matrix, q: QuantizedTensor, packed: PackedWeight, **option
     name = packed.activations.name
     w = weight_of(q, name)
     y = exact @ w
-    group = packed.settings["GROUP"]
-    sums = bool(options.get("SUMS", tiles_for(*y.shape, group)["SUMS"]))
+    sums = bool(options.get("SUMS", tiles_for(*y.shape, packed.settings["GROUP"])["SUMS"]))
     reach = weight_of(q, name, apart=True) if sums and q.dtype.kind in ("uint", "int") else None
     return y, bound(exact, w, y, name, sums, reach)
 

@@ -15,6 +15,21 @@ from tilevm.errors import ArgumentError
 from tilevm.ops import matmul, pack_gated, pack_weight, quantize
 
 
+@pytest.mark.parametrize("blocks", [4, 7])
+@needs_compiler
+def test_a_hundred_orders_of_blocks_give_the_same_bits(blocks: int) -> None:
+    """Four blocks share two tiles evenly, as split-k does; seven in pieces that begin and end within a tile."""
+    q = random_weight(dtype("u4"), (256, 100), (64, 1), zeros="u4")
+    x, _ = activations(5, 256, "f16")
+    packed = pack_weight(q)
+
+    def found(seed: int) -> bytes:
+        y = matmul(x, packed, blocks=blocks, WN=1, KU=1, STAGES=2, backend="simulator", order=seed)
+        return np.asarray(y).tobytes()
+
+    assert len({found(seed) for seed in range(100)}) == 1
+
+
 def ended(y: Matrix, bias: Matrix, activation: str | None, residual: Matrix) -> Matrix:
     y = y + bias
     if activation == "gelu":

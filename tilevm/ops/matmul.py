@@ -125,7 +125,7 @@ def launch_of(
     if weight.transform is not None and not narrow:
         x = hadamard(x, replace(weight.transform, axis=1), backend=backend, target=target)
     arguments |= {"x": x} | ({} if x_scale is None else {"x_scale": x_scale})
-    known = tiles_for(x.shape[0], weight.shape[1], weight.settings["GROUP"])
+    known = tiles_for(x.shape[0], weight.shape[1], weight.settings["GROUP"], weight.settings["W"].bits)
     names = {each.name for each in weight.definition.definition.compile_time}
     chosen = weight.settings | {name: value for name, value in known.items() if name in names} | settings
     ending = {"bias": bias, "activation": activation, "residual": residual, "blocks": blocks}
@@ -208,23 +208,30 @@ def blocks_for(rows: int, columns: int, multiprocessors: int, settings: Mapping[
     return at_once if tiles < 2 * at_once else None
 
 
-def tiles_for(rows: int, columns: int, group: int = 128) -> dict[str, Any]:
+def tiles_for(rows: int, columns: int, group: int = 128, bits: int = 4) -> dict[str, Any]:
     """Warps and tiles for a product of so many rows and columns, where no tuner has chosen.
 
     Few rows want many small blocks, so that every multiprocessor reads its share of the weights, and codes that are
     multiplied as they are; many rows want large tiles, in which each weight that is scaled once is multiplied often.
+    ``group`` and ``bits`` are those of the weights: a stage of few rows is long enough to be worth a turn of the loop.
 
     >>> tiles_for(1, 8192)
     {'WM': 1, 'WN': 2, 'MT': 1, 'KU': 2, 'STAGES': 4, 'SUMS': True}
     >>> tiles_for(4096, 8192)
     {'WM': 2, 'WN': 2, 'MT': 8, 'KU': 1, 'STAGES': 3, 'SUMS': False}
     """
-    few = rows <= 32 and group >= 64
+    few = rows <= 32
+    depths = (4, 2, 1) if few and bits == 1 else (2, 1) if few else (1,)
     return {
         "WM": 1 if rows <= 64 else 2,
         "WN": 2 if columns > 64 else 1,
         "MT": next((tiles for tiles in (1, 2, 4) if rows <= 8 * tiles), 8),
-        "KU": 2 if few and group % 128 == 0 else 1,
+        "KU": next(units for units in depths if units == 1 or _whole(64 * units, group)),
         "STAGES": 4 if rows <= 64 else 3,
         "SUMS": few,
     }
+
+
+def _whole(stage: int, group: int) -> bool:
+    """Whether groups are whole stages, or a stage at most eight groups."""
+    return group % stage == 0 or (stage % group == 0 and stage <= 8 * group)
