@@ -28,7 +28,7 @@ from tilevm import UsageError
 from tilevm.devices import Device, device
 from tilevm.dtypes import dtype
 from tilevm.ir import Program
-from tilevm.runtime.command_input import assignments, compile_time, random_array
+from tilevm.runtime.command_input import assignments, compile_time, random_array, size_assignments
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cost import Cost, predict, work_of_program
 from tilevm.runtime.cost.compiled_cost import checked_sizes
@@ -54,7 +54,7 @@ SIZES = {"N": 8192, "K": 8192}
 LOWERED, COMPILED = 12, 3
 """Of the candidates for a tile so many are lowered, and so many compiled, the most promising ones."""
 
-SIMULATED = {"M": 16, "N": 512, "K": 384}
+SIMULATED = {"M": 16, "N": 512, "K": 384, "G": 6}
 """A launch that is small enough to be simulated, and goes through the pipeline more than once."""
 
 
@@ -111,6 +111,7 @@ def rows(
     *,
     simulated: bool,
     choose: bool,
+    scratch: Sequence[str] = (),
     formats: Sequence[str] = FORMATS,
 ) -> Iterator[Row]:
     """A row for each format that the kernel takes. The tile is chosen once for each width."""
@@ -121,7 +122,7 @@ def rows(
             found[bits] = promising(kernel, fixed, sizes, on) if choose else [{}]
         configs = [{**config, **fixed} for config in found[bits]]
         compiled = [_compiled(kernel, config, sizes, on) for config in configs]
-        costs = [each.cost(sizes, on.name, machine_code=True, weights="w") for each in compiled]
+        costs = [each.cost(sizes, on.name, machine_code=True, weights="w", scratch=scratch) for each in compiled]
         best = min(range(len(configs)), key=lambda place: (bool(costs[place].spilled_bytes), _rank(costs[place])))
         parameters = {key: value for key, value in configs[best].items() if key not in fixed}
         yield _row(name, parameters, compiled[best], costs[best], simulated)
@@ -228,6 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kernel", default="matmul")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a compile-time parameter")
     parser.add_argument("--rows", type=int, default=16, help="rows of the activations")
+    parser.add_argument("--sizes", action="append", default=[], metavar="NAME=SIZE", help="further sizes of the kernel")
+    parser.add_argument(
+        "--scratch", action="append", default=[], metavar="NAME", help="tensors that the floor leaves out"
+    )
     parser.add_argument("--device", default="h200")
     parser.add_argument("--no-simulator", action="store_true", help="leave out bank conflicts")
     parser.add_argument("--choose", action="store_true", help="the tile that the cost model finds fastest")
@@ -236,9 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     kernel = tilevm.load(ROOT / given.file)[given.kernel]
     bindings = compile_time(kernel.definition, assignments("--set", given.set))
     on = device(given.device)
-    sizes = {"M": given.rows, **SIZES}
+    sizes = {"M": given.rows, **SIZES, **size_assignments("--sizes", given.sizes)}
     simulated, choose = not given.no_simulator, given.choose
-    found = list(rows(kernel, bindings, sizes, on, simulated=simulated, choose=choose))
+    found = list(rows(kernel, bindings, sizes, on, simulated=simulated, choose=choose, scratch=given.scratch))
     others = list(peers())
     result = {
         "schema": SCHEMA,

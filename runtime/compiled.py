@@ -13,7 +13,7 @@ What a backend runs is one of these too, so that what is shown is what runs. Cub
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -149,20 +149,22 @@ class CompiledKernel:
         *,
         machine_code: bool | None = None,
         weights: str | None = None,
+        scratch: Collection[str] = (),
     ) -> Cost:
         """What a launch costs: bytes by level, instructions, occupancy, bounds and a predicted time. Nothing is run.
 
         ``sizes`` has every size that was not bound when the kernel was compiled. ``device`` is a name of
         ``tilevm.devices.DEVICES``; left out, it is the first that runs this architecture. ``machine_code`` False counts
         the program alone, which takes some milliseconds, and True insists on machine code; left out, it is read where
-        NVRTC and ``nvdisasm`` are there. ``weights`` names the tensor to whose elements instructions are related.
+        NVRTC and ``nvdisasm`` are there. ``weights`` names the tensor to whose elements instructions are related;
+        ``scratch`` those that only hold what blocks tell each other, which the floor leaves out.
 
         Raises ``UsageError`` F029 for a device that is not known or does not run the code; ``ArgumentError`` A001,
         A008, A013, A018, A019 or A020 for sizes that do not fit; and with ``machine_code`` what ``sass`` raises.
         """
         from tilevm.runtime.cost.compiled_cost import cost_of
 
-        return cost_of(self, sizes, device, machine_code=machine_code, weights=weights)
+        return cost_of(self, sizes, device, machine_code=machine_code, weights=weights, scratch=scratch)
 
     @cached_property
     def resources(self) -> KernelResources:

@@ -304,6 +304,26 @@ def test_a_device_that_does_not_run_the_code_is_refused() -> None:
     assert kernel.cost({"N": 1}, "l40s", machine_code=False).device.name == "l40s"
 
 
+def test_what_blocks_tell_each_other_is_no_part_of_the_floor() -> None:
+    text = """
+    kernel halves(x: f32[N], inout parts: f32[N], out y: f32[N]):
+        grid cdiv(N, 128)
+        warps 4
+        i = block_index(0) * 128
+        store(parts[i :+ 128], load(x[i :+ 128]) * 0.5)
+        store(y[i :+ 128], load(parts[i :+ 128]))
+    """
+    kernel = tilevm.kernel(text).compile("sm_80")
+    whole = kernel.cost({"N": 4096}, machine_code=False)
+    less = kernel.cost({"N": 4096}, machine_code=False, scratch=["parts"])
+    assert whole.floor.bytes == 4 * 4 * 4096
+    assert less.floor.bytes == 2 * 4 * 4096
+    assert less.levels == whole.levels
+    with pytest.raises(ArgumentError, match="no tensor `part`") as caught:
+        kernel.cost({"N": 4096}, machine_code=False, scratch=["part"])
+    assert "did you mean `parts`?" in str(caught.value)
+
+
 def test_weights_are_named_by_their_tensor() -> None:
     kernel = compiled("matmul_explicit", "sm_80", {}, W="u4")
     with pytest.raises(ArgumentError, match="no tensor `weight`") as caught:

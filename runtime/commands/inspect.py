@@ -22,6 +22,7 @@ __all__ = ["command"]
 @click.option("--cost", is_flag=True, help="Print what a launch costs on a device, by a model: nothing is run.")
 @click.option("--sizes", multiple=True, metavar="M=1,N=8", help="The sizes of the launch, for --cost.")
 @click.option("--device", default=None, metavar="NAME", help="The device for --cost; default: one for --arch, or h200.")
+@click.option("--scratch", multiple=True, metavar="NAME", help="A tensor that the floor leaves out, for --cost.")
 @click.option("--json", "as_json", is_flag=True, help="Print the cost as JSON.")
 @click.option("--arch", default=None, metavar="NAME", help="Architecture; default: sm_80, with --cost the device's.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A compile-time parameter.")
@@ -34,6 +35,7 @@ def command(
     cost: bool,
     sizes: tuple[str, ...],
     device: str | None,
+    scratch: tuple[str, ...],
     as_json: bool,
     arch: str | None,
     settings: tuple[str, ...],
@@ -53,7 +55,7 @@ def command(
         kernel = chosen_kernel(file, name)
         bound = compile_time(kernel.definition, assignments("--set", settings))
         if cost:
-            _show_cost(kernel, bound, sizes, device, arch, as_json)
+            _show_cost(kernel, bound, sizes, device, arch, scratch, as_json)
             return
         program = kernel.specialise(**bound)
         if ir:
@@ -72,6 +74,7 @@ def _show_cost(
     sizes: tuple[str, ...],
     device: str | None,
     arch: str | None,
+    scratch: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """The cost of a launch, compiled for the classes of its sizes as a launch is."""
@@ -91,7 +94,7 @@ def _show_cost(
     known = checked_sizes(kernel.specialise(**bound), given)
     divisible = {name: divisor_class(value) for name, value in known.items()}
     compiled = kernel.compile(arch or chosen.arch.name, divisible=divisible, **bound)
-    cost = compiled.cost(known, chosen.name)
+    cost = compiled.cost(known, chosen.name, scratch=scratch)
     if as_json:
         write_line(json.dumps(show.as_json(cost), indent=2, ensure_ascii=False))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ def cost_of(
     *,
     machine_code: bool | None = None,
     weights: str | None = None,
+    scratch: Collection[str] = (),
 ) -> Cost:
     """What ``CompiledKernel.cost`` gives."""
     target = device(name) if name is not None else device_for(compiled.arch)
@@ -46,23 +47,35 @@ def cost_of(
         )
     program = compiled.lowered.program
     work = work_of(compiled.lowered, checked_sizes(program, sizes))
-    if weights is not None and weights not in {each.name for each in work.tensors}:
-        names = [each.name for each in work.tensors]
-        help = did_you_mean(weights, names) or f"it has {', '.join(names)}"
-        raise ArgumentError("A001", f"kernel `{program.name}` has no tensor `{weights}`", argument="weights", help=help)
+    for argument, given in (("weights", () if weights is None else (weights,)), ("scratch", scratch)):
+        _check_tensors(program, argument, given)
     if machine_code is False:
-        return predict(work, target, notes=["machine code was not asked for: instructions are reckoned"])
+        return predict(
+            work, target, scratch=scratch, notes=["machine code was not asked for: instructions are reckoned"]
+        )
     try:
         taken = compiled.resources
         read: MachineCode = reckon(compiled.machine_code, work, target, weights)
     except UsageError as error:
         if machine_code or error.code not in NOT_HERE:
             raise
-        return predict(work, target, notes=[f"without machine code: {error.diagnostics[0].message}"])
+        return predict(work, target, scratch=scratch, notes=[f"without machine code: {error.diagnostics[0].message}"])
     spilled = None
     if taken.spill_store_bytes is not None and taken.spill_load_bytes is not None:
         spilled = taken.spill_store_bytes + taken.spill_load_bytes
-    return predict(work, target, registers=taken.registers, machine_code=read, spilled_bytes=spilled)
+    return predict(work, target, registers=taken.registers, machine_code=read, spilled_bytes=spilled, scratch=scratch)
+
+
+def _check_tensors(program: Program, argument: str, names: Iterable[str]) -> None:
+    known = [each.name for each in program.tensors]
+    for name in names:
+        if name not in known:
+            raise ArgumentError(
+                "A001",
+                f"kernel `{program.name}` has no tensor `{name}`",
+                argument=argument,
+                help=did_you_mean(name, known) or f"it has {', '.join(known)}",
+            )
 
 
 def checked_sizes(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:

@@ -29,7 +29,9 @@ def flights(found: Found, traffic: Sequence[Traffic], blocks: int) -> Iterator[I
         if key is not None:
             loop, times = inside[key][0].loops[-1], found.iterations[key]
             line = None if loop.span is None else loop.span.line
-            flying = copied / times * _iterations_under_way(inside[key], times, loop)
+            # The last iterations may copy nothing more: what counts is an iteration that does.
+            each_time = sum(each.whole_bytes / each.executions for each in own if each.asynchronous)
+            flying = each_time * _iterations_under_way(inside[key], times, loop)
             yield InFlight(flying, direct / times, (direct + copied) / blocks, line)
         elif direct or not any(each.asynchronous for each in reads if each.loop is not None):
             # Copies before a loop of copies fill its pipeline, and are waited for in it.

@@ -190,13 +190,12 @@ def _weights(work: Work, name: str | None) -> Tensor | None:
 
 
 def _elements(work: Work, tensor: Tensor, loop: int) -> float:
-    """Elements of a tensor that a loop reads, all blocks together, those outside too: as many come to its lanes."""
-    read = (
-        each.whole_bytes
-        for each in work.traffic
-        if each.loop == loop and each.reads and not each.shared and each.memory == tensor.name
-    )
-    return sum(read) * 8 / tensor.bits
+    """Elements of a tensor that come to a loop, all blocks together: those that it loads, or that are copied for it, also
+    in front of it."""
+    reads = [each for each in work.traffic if each.reads and not each.shared and each.memory == tensor.name]
+    if any(each.asynchronous and each.loop == loop for each in reads):
+        return sum(each.counts.bytes for each in reads if each.asynchronous) * 8 / tensor.bits
+    return sum(each.whole_bytes for each in reads if each.loop == loop) * 8 / tensor.bits
 
 
 def _by_pipe(executed: Iterable[tuple[SassInstruction, float]]) -> dict[str, float]:

@@ -21,7 +21,7 @@ beside all smaller ones; else each wave of blocks reads it anew, each of its win
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,12 +144,14 @@ def predict(
     registers: int | None = None,
     machine_code: MachineCode | None = None,
     spilled_bytes: int | None = None,
+    scratch: Collection[str] = (),
     notes: Sequence[str] = (),
 ) -> Cost:
-    """The cost of a launch on a device. Without ``registers`` the occupancy is what threads and shared memory leave."""
+    """The cost of a launch on a device. Without ``registers`` the occupancy is what threads and shared memory leave.
+    ``scratch`` names tensors that only hold what blocks tell each other, which the floor leaves out."""
     filled = occupancy(device.arch, threads=work.threads, registers=registers or 1, shared_bytes=work.shared_bytes)
     levels = Levels(
-        unique=sum(each.unique_read + each.unique_written for each in work.tensors),
+        unique=_unique(work, ()),
         dram=_from_memory(work, device, max(1, filled.blocks)),
         l2=SECTOR * work.counts(shared=False).sectors,
         shared=PASS_BYTES * work.counts(shared=True).wavefronts,
@@ -164,7 +166,7 @@ def predict(
         occupancy=filled,
         registers=registers,
         bounds=tuple(sorted(bounds, key=lambda each: -each.microseconds)),
-        floor=device.floor(levels.unique, work.useful_operations, format),
+        floor=device.floor(_unique(work, scratch), work.useful_operations, format),
         machine_code=machine_code,
         spilled_bytes=spilled_bytes,
         notes=(*work.notes, *notes),
@@ -172,6 +174,11 @@ def predict(
 
 
 # What comes from memory
+
+
+def _unique(work: Work, left_out: Collection[str]) -> float:
+    """Bytes of global memory that are asked for, each once."""
+    return sum(each.unique_read + each.unique_written for each in work.tensors if each.name not in left_out)
 
 
 def _shares(work: Work, together: int) -> dict[str, float]:
