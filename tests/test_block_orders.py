@@ -11,6 +11,7 @@ import pytest
 from kernels import needs_compiler
 
 import tilevm
+from tests.cases import CASES
 from tilevm.errors import ExecutionError, UsageError
 from tilevm.ops.matmul import launch_of
 from tilevm.ops.weights import pack_weight
@@ -115,6 +116,18 @@ def test_the_product_repeats_under_any_order_of_blocks() -> None:
     without, count = re.subn(r"( +store\(shares\[.*\n)(?: +fence\(.*\n)(?: +sync\(\)\n)?", r"\1", text)
     assert count == 1
     assert len(products(without, range(50))) > 1
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", CASES)
+def test_kernels_whose_blocks_work_apart_give_the_same_under_any_order(name: str) -> None:
+    case, found = CASES[name], []
+    for options in ({}, {"order": 1, "resident": 3}, {"order": 2}):
+        arguments = case.arguments()
+        case.run(arguments, backend="simulator", **options)
+        arrays = [value.data if isinstance(value, tilevm.PackedArray) else value for value in arguments.values()]
+        found.append([array.tobytes() for array in arrays if isinstance(array, np.ndarray)])
+    assert found[0] == found[1] == found[2]
 
 
 WAITS = """

@@ -91,6 +91,42 @@ def test_in_the_simulator_every_launch_before_has_ended() -> None:
     assert found.tolist() == (5 * numbers()).tolist()
 
 
+PIPELINE = """
+kernel pipeline(w: f16[K, 64], x: f16[K, 64], out y: f32[64]):
+    grid 1
+    warps 2
+    weights, rows = shared(f16, [2, 16, 64]), shared(f16, [2, 16, 64])
+    copy_async(weights[0, :, :], w[0 :+ 16, :], cache=evict_first)
+    depend()
+    copy_async(rows[0, :, :], x[0 :+ 16, :])
+    commit()
+    total = zeros(f32, [64])
+    for k in range(0, K, 16):
+        slot = k // 16 % 2
+        copy_async(weights[1 - slot, :, :], w[k + 16 :+ 16, :], cache=evict_first)
+        copy_async(rows[1 - slot, :, :], x[k + 16 :+ 16, :])
+        commit()
+        wait(1)
+        sync()
+        total = total + sum(cast(load(weights[slot, :, :]), f32) * cast(load(rows[slot, :, :]), f32), axis=0)
+        sync()
+    wait(0)
+    store(y[:], total)
+"""
+
+
+@needs_compiler
+def test_weights_are_copied_before_it_is_known_that_activations_are_there() -> None:
+    kernel = tilevm.kernel(PIPELINE)
+    w, x = (np.random.default_rng(seed).integers(-4, 5, (48, 64)).astype(np.float16) for seed in (0, 1))
+    found = kernel(w, x, backend="simulator", target="sm_90a")
+    assert found.tolist() == (w.astype(np.float32) * x).sum(0).tolist()
+    text = kernel.compile(target="sm_90a").cuda
+    before, after = text.split("tv::wait_for_launches();")
+    assert re.findall(r"tv::cp_async<\d+(, tv::EVICT_FIRST)?>", before) == [", tv::EVICT_FIRST"]
+    assert re.findall(r"tv::cp_async<\d+(, tv::EVICT_FIRST)?>", after) == ["", ", tv::EVICT_FIRST", ""]
+
+
 @pytest.mark.parametrize("target", ARCHITECTURES)
 def test_only_architectures_that_have_them_get_the_instructions(target: str) -> None:
     compiled = tilevm.kernel(TEXT).compile(target=target)
