@@ -190,8 +190,8 @@ def _weights(work: Work, name: str | None) -> Tensor | None:
 
 
 def _elements(work: Work, tensor: Tensor, loop: int) -> float:
-    """Elements of a tensor that come to a loop, all blocks together: those that it loads, or that are copied for it, also
-    in front of it."""
+    """Elements of a tensor that come to a loop, all blocks together: what it loads, or what is copied for it, also in
+    front of it."""
     reads = [each for each in work.traffic if each.reads and not each.shared and each.memory == tensor.name]
     if any(each.asynchronous and each.loop == loop for each in reads):
         return sum(each.counts.bytes for each in reads if each.asynchronous) * 8 / tensor.bits
