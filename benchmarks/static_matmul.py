@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import tilevm
 from benchmarks.stages import ROOT
 from tilevm import UsageError
@@ -197,7 +199,9 @@ def conflicts(program: Program, architecture: str) -> tuple[int, int]:
         if isinstance(value.type, ScalarType):
             arguments[value.name] = 1.0
         elif value.type.access != "out":  # type: ignore[union-attr]
-            arguments[value.name] = random_array(value.name, shape_of(value, sizes), value.dtype, seed)
+            array = random_array(value.name, shape_of(value, sizes), value.dtype, seed)
+            # What blocks tell each other begins as zeros.
+            arguments[value.name] = array if value.type.access == "in" else np.zeros_like(array)  # type: ignore[union-attr]
     simulation, _ = simulate(program, arguments, arch=architecture)
     simulation.check()
     counts = simulation.lines.values()
