@@ -28,8 +28,10 @@ import tilevm
 from benchmarks.stages import ROOT
 from tilevm import UsageError
 from tilevm.devices import Device, device
-from tilevm.dtypes import dtype
+from tilevm.dtypes import F16, dtype
 from tilevm.ir import Program
+from tilevm.ops.matmul import tiles_for
+from tilevm.ops.weight_parts import stored_as
 from tilevm.runtime.command_input import assignments, compile_time, random_array, size_assignments
 from tilevm.runtime.compiled import CompiledKernel
 from tilevm.runtime.cost import Cost, predict, work_of_program
@@ -53,6 +55,7 @@ FORMATS = (
     *"f3e1m1 f4e2m1 f5e2m2 f6e2m3 f6e3m2 f7e3m3 f8e4m3 f8e5m2".split(),
 )
 SIZES = {"N": 8192, "K": 8192}
+GROUP = 128
 LOWERED, COMPILED = 12, 3
 """Of the candidates for a tile so many are lowered, and so many compiled, the most promising ones."""
 
@@ -119,15 +122,33 @@ def rows(
     """A row for each format that the kernel takes. The tile is chosen once for each width."""
     found: dict[int, list[dict[str, Any]]] = {}
     for name in formats:
-        bits, fixed = dtype(name).bits, {**bindings, "W": name}
+        bits = dtype(name).bits
+        fixed, tile = settings_of(kernel, bindings, name, sizes)
         if bits not in found:
-            found[bits] = promising(kernel, fixed, sizes, on) if choose else [{}]
+            found[bits] = promising(kernel, fixed, sizes, on) if choose else [tile]
         configs = [{**config, **fixed} for config in found[bits]]
         compiled = [_compiled(kernel, config, sizes, on) for config in configs]
         costs = [each.cost(sizes, on.name, machine_code=True, weights="w", scratch=scratch) for each in compiled]
         best = min(range(len(configs)), key=lambda place: (bool(costs[place].spilled_bytes), _rank(costs[place])))
         parameters = {key: value for key, value in configs[best].items() if key not in fixed}
         yield _row(name, parameters, compiled[best], costs[best], simulated)
+
+
+def settings_of(
+    kernel: Kernel, bindings: Mapping[str, Any], name: str, sizes: Mapping[str, int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is bound for weights of a format, and the tile: those of ``tilevm.ops.matmul`` for its kernels.
+
+    >>> kernel = tilevm.load(ROOT / "tilevm/ops/matmul.tvm").matmul
+    >>> settings_of(kernel, {"WN": 1}, "i4", {"M": 1, **SIZES})[0]
+    {'RAW': True, 'MIDDLE': 8, 'WN': 1, 'W': dtype('u4')}
+    """
+    known = {each.name for each in kernel.definition.compile_time}
+    if "RAW" not in known:
+        return {**bindings, "W": name}, {}
+    stored, raw = stored_as(dtype(name), bindings.get("GROUP", GROUP), F16)
+    tile = tiles_for(sizes["M"], sizes["N"], bindings.get("GROUP", GROUP), stored.bits)
+    return {**raw, **bindings, "W": stored}, {key: value for key, value in tile.items() if key not in bindings}
 
 
 def promising(kernel: Kernel, fixed: Mapping[str, Any], sizes: Mapping[str, int], on: Device) -> list[dict[str, Any]]:

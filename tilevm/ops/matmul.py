@@ -196,16 +196,15 @@ def _more(x: Any, weight: PackedWeight, backend: str | None, target: str | None)
 def blocks_for(rows: int, columns: int, multiprocessors: int, settings: Mapping[str, Any]) -> int | None:
     """Among how many blocks the work is shared on a GPU; None where every tile has a block of its own.
 
-    Tiles that fill a GPU twice over leave little idle at the end. Fewer are shared among as many blocks as run at
-    once: four on a multiprocessor for tiles of few rows, of which many fit, else two.
+    Tiles that fill a GPU four times over leave little idle at the end. Fewer are shared among two blocks for each
+    multiprocessor: of more the cost model expects no shorter time, and parts of more tiles.
 
     >>> blocks_for(1, 8192, 132, tiles_for(1, 8192)), blocks_for(4096, 8192, 132, tiles_for(4096, 8192))
-    (528, None)
+    (264, None)
     """
     high, wide = 8 * settings["WM"] * settings["MT"], 64 * settings["WN"]
     tiles = -(-rows // high) * -(-columns // wide)
-    at_once = multiprocessors * (4 if high <= 64 else 2)
-    return at_once if tiles < 2 * at_once else None
+    return 2 * multiprocessors if tiles < 4 * multiprocessors else None
 
 
 def tiles_for(rows: int, columns: int, group: int = 128, bits: int = 4) -> dict[str, Any]:
@@ -221,13 +220,14 @@ def tiles_for(rows: int, columns: int, group: int = 128, bits: int = 4) -> dict[
     {'WM': 2, 'WN': 2, 'MT': 8, 'KU': 1, 'STAGES': 3, 'SUMS': False}
     """
     few = rows <= 32
-    depths = (4, 2, 1) if few and bits == 1 else (2, 1) if few else (1,)
+    depths = (8, 4, 2, 1) if few and bits == 1 else (2, 1) if few else (1,)
+    units = next(units for units in depths if units == 1 or _whole(64 * units, group))
     return {
         "WM": 1 if rows <= 64 else 2,
         "WN": 2 if columns > 64 else 1,
         "MT": next((tiles for tiles in (1, 2, 4) if rows <= 8 * tiles), 8),
-        "KU": next(units for units in depths if units == 1 or _whole(64 * units, group)),
-        "STAGES": 4 if rows <= 64 else 3,
+        "KU": units,
+        "STAGES": 4 if rows <= 64 and units < 8 else 3,
         "SUMS": few,
     }
 

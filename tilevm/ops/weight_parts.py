@@ -62,7 +62,8 @@ class Parts:
         """Parts whose codes are stored as the kernel for activations of ``target`` takes them; dense arrays, which may
         lie on a GPU."""
         kind, raw = stored_as(codes.dtype, group, target, zeros is not None)
-        return cls(_stored(codes, kind), scales, zeros, group, tensor_scale, raw)
+        sign = -1.0 if codes.dtype.name == "i1" and kind.name == "u1" else 1.0
+        return cls(_stored(codes, kind), scales, zeros, group, sign * tensor_scale, raw)
 
     def grouped(self, group: int) -> Parts:
         """The same with smaller groups, each with the scale of the one that it is a part of."""
@@ -174,7 +175,8 @@ def stored_as(kind: DType, group: int, target: DType, zeros: bool = False) -> tu
     """The format in which codes of ``kind`` are packed, and the kernel's settings for it.
 
     Codes of 1, 2, 4 and 8 bits need no cast to f16 where they are unsigned. So signed ones count from the least number:
-    the setting ``MIDDLE`` is the code that means zero.
+    the setting ``MIDDLE`` is the code that means zero. Those of ``i1`` are bits, 0 and -1: the scale of the tensor has
+    the sign.
 
     >>> from tilevm.dtypes import F16, dtype
     >>> stored_as(dtype("i4"), 128, F16), stored_as(dtype("f6e3m2"), 128, F16)
@@ -183,6 +185,8 @@ def stored_as(kind: DType, group: int, target: DType, zeros: bool = False) -> tu
     raw = target.name == "f16" and group >= UNIT and kind.bits in RAW_BITS
     if raw and kind.kind == "uint":
         return kind, {"RAW": True}
+    if raw and not zeros and kind.name == "i1":
+        return dtype("u1"), {"RAW": True}
     if raw and not zeros and (kind.kind == "int" or kind.name == "trit"):
         return dtype(f"u{kind.bits}"), {"RAW": True, "MIDDLE": int(-kind.min)}
     return kind, {}
@@ -193,6 +197,8 @@ def _stored(codes: PackedArray, wanted: DType) -> PackedArray:
     kind = codes.dtype
     if kind == wanted:
         return codes
+    if kind.name == "i1":
+        return PackedArray(codes.data, wanted, codes.shape, codes.layout)
     if kind.kind == "int" and codes.layout is None:
         # Of two's complement the highest bit turns round, in all codes of a byte at once: on a GPU as well.
         turned = sum(1 << bit for bit in range(kind.bits - 1, 8, kind.bits))
