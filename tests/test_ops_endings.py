@@ -30,6 +30,17 @@ def test_a_hundred_orders_of_blocks_give_the_same_bits(blocks: int) -> None:
     assert len({found(seed) for seed in range(100)}) == 1
 
 
+def test_few_rows_may_go_without_tensor_cores() -> None:
+    q = random_weight(dtype("i4"), (256, 72), (64, 1))
+    x, exact = activations(2, 256, "f16")
+    check(x, exact, q, pack_weight(q), tensor_cores=False)
+    bias = np.ones(72, np.float16)
+    one, other = (matmul(x, pack_weight(q), bias=bias, tensor_cores=cores) for cores in (True, False))
+    np.testing.assert_allclose(one.astype(np.float32), other.astype(np.float32), rtol=2e-3, atol=2e-3)
+    with pytest.raises(ArgumentError, match="A026"):
+        matmul(x, pack_weight(q), blocks=3, tensor_cores=False)
+
+
 def ended(y: Matrix, bias: Matrix, activation: str | None, residual: Matrix) -> Matrix:
     y = y + bias
     if activation == "gelu":

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tilevm.errors import ArgumentError
+from tilevm.ops.gemv import few_rows
 from tilevm.ops.quantization import hadamard
 from tilevm.ops.weights import PackedWeight, kernels
 from tilevm.ops.workspace import workspace
@@ -35,6 +36,7 @@ def matmul(
     residual: Any = None,
     y: Any = None,
     blocks: int | None = None,
+    tensor_cores: bool = True,
     backend: str | None = None,
     target: str | None = None,
     **settings: Any,
@@ -51,8 +53,9 @@ def matmul(
 
     ``blocks`` shares the work of all tiles evenly among so many thread blocks (stream-k); on a GPU that is done where
     there are too few tiles to fill it. The sums of a tile are added in a fixed order, so results repeat bit for bit.
-    ``settings`` are compile-time parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number
-    of rows. ``backend`` and ``target`` are those of any call.
+    ``tensor_cores=False`` takes the kernel of ``tilevm.ops.gemv``, which may be faster for a row or two. ``settings``
+    are compile-time parameters of the kernel, such as ``WN=2``; what is not given is chosen by the number of rows.
+    ``backend`` and ``target`` are those of any call.
 
     Where the rows of the weight are permuted (GPTQ's act-order), those of ``x`` are taken in their order; where they
     went through a Hadamard transform, ``x`` goes through the same one first. Activations of 8 bits were quantised after
@@ -79,6 +82,7 @@ def matmul(
         activation=activation,
         residual=residual,
         blocks=blocks,
+        tensor_cores=tensor_cores,
         backend=backend,
         target=target,
         **settings,
@@ -103,6 +107,7 @@ def launch_of(
     activation: str | None = None,
     residual: Any = None,
     blocks: int | None = None,
+    tensor_cores: bool = True,
     backend: str | None = None,
     target: str | None = None,
     **settings: Any,
@@ -129,10 +134,16 @@ def launch_of(
     names = {each.name for each in weight.definition.definition.compile_time}
     chosen = weight.settings | {name: value for name, value in known.items() if name in names} | settings
     ending = {"bias": bias, "activation": activation, "residual": residual, "blocks": blocks}
+    ending["tensor_cores"] = None if tensor_cores else False
     kernel = weight.definition
     if weight.kernel == "matmul":
+        if not tensor_cores:
+            kernel, own = few_rows(weight, x.shape[0])
+            chosen = own | settings
         chosen |= _ending(arguments, x, weight, bias, activation, residual)
-        if blocks is None and lies_on_gpu(x):
+        if not tensor_cores and blocks is not None:
+            raise ArgumentError("A026", "without tensor cores every tile has a block of its own", argument="blocks")
+        if blocks is None and lies_on_gpu(x) and tensor_cores:
             blocks = blocks_for(x.shape[0], weight.shape[1], current_device().multiprocessors, chosen)
         if blocks is not None:
             kernel = kernels().matmul_stream
