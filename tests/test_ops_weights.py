@@ -15,6 +15,7 @@ from tilevm.errors import ArgumentError, DTypeError
 from tilevm.ops import hadamard, matmul, pack_weight, quantize
 from tilevm.packed_array import PackedArray
 from tilevm.quantization import (
+    SCHEMES,
     ColumnSplit,
     Hadamard,
     LowRank,
@@ -37,6 +38,20 @@ def test_weights_of_checkpoints_have_their_rows_in_any_order_and_along_either_ax
     w = permuted.dequantize().astype(np.float64)
     assert not np.array_equal(w, straight.dequantize())
     assert (np.abs(found - exact @ w) <= bound(exact, w, exact @ w, "f16", sums=False)).all()
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_every_scheme_has_its_product(name: str) -> None:
+    w = np.random.default_rng(8).standard_normal((160, 72)).astype(np.float32)
+    q = tilevm.quantize(w, name, partial=True)
+    if name.endswith("channel"):
+        with pytest.raises(ArgumentError, match="A025"):
+            pack_weight(q)
+        return
+    x, exact = activations(5, 160, "f16")
+    y = exact @ q.dequantize().astype(np.float64)
+    # A result is rounded, and so are scaled weights, and the numbers of codebooks.
+    assert np.linalg.norm(np.asarray(matmul(x, pack_weight(q)), np.float64) - y) < 5e-4 * np.linalg.norm(y)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
