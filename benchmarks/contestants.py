@@ -117,8 +117,7 @@ def tuned(x: Any, weight: PackedWeight, **options: Any) -> dict[str, Any]:
     given = {name: each for name, each in arguments.items() if name not in WORKSPACES}
     given |= {name: each for name, each in settings.items() if name not in kernel.definition.tunes}
     blocks = {"G": arguments["shares"].shape[0]} if "shares" in arguments else {}
-    # Bias and residual are the activations where there are none, so their sizes are M too.
-    best = tilevm.tune(kernel, given | blocks, buckets=("M", "RM", "B0"), **options).best
+    best = tilevm.tune(kernel, given | blocks, buckets=("M",), **options).best
     return {**best, **({"blocks": blocks["G"]} if blocks else {})}
 
 

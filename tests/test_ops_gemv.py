@@ -28,8 +28,7 @@ from tilevm.quantization import QuantizedTensor
 
 def run(x: Any, packed: PackedWeight, **options: Any) -> Matrix:
     kernel, chosen = few_rows(packed, x.shape[0])
-    ending = {"bias": x, "residual": x, "tensor_scale": packed.tensor_scale}
-    return np.asarray(kernel(x=x, **ending | packed.arrays | chosen | options), np.float64)
+    return np.asarray(kernel(x=x, tensor_scale=packed.tensor_scale, **packed.arrays | chosen | options), np.float64)
 
 
 def allowed_of(exact: Matrix, q: QuantizedTensor, name: str) -> tuple[Matrix, Matrix]:

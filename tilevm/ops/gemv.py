@@ -28,9 +28,6 @@ def _kernel() -> Kernel:
 def few_rows(weight: PackedWeight, rows: int) -> tuple[Kernel, dict[str, Any]]:
     """The kernel for so many rows of activations, and its settings; its arguments are those of ``matmul``.
 
-    ``bias`` and ``residual`` are not read where ``BIAS`` and ``RESIDUAL`` are not set, and any array of the format of
-    ``x`` stands for them.
-
     Raises ``ArgumentError`` A026 for a weight of another kernel: activations of 8 bits, two formats, wide rows.
 
     >>> import numpy as np
@@ -40,7 +37,7 @@ def few_rows(weight: PackedWeight, rows: int) -> tuple[Kernel, dict[str, Any]]:
     >>> packed = tilevm.ops.pack_weight(q)
     >>> kernel, settings = few_rows(packed, 2)
     >>> x = np.eye(2, 256, dtype=np.float16)
-    >>> y = kernel(x=x, bias=x, residual=x, tensor_scale=packed.tensor_scale, **packed.arrays, **settings)
+    >>> y = kernel(x=x, tensor_scale=packed.tensor_scale, **packed.arrays, **settings)
     >>> bool(np.allclose(y, q.dequantize()[:2], rtol=1e-3))
     True
     """

@@ -140,7 +140,7 @@ def launch_of(
         if not tensor_cores:
             kernel, own = few_rows(weight, x.shape[0])
             chosen = own | settings
-        chosen |= _ending(arguments, x, weight, bias, activation, residual)
+        chosen |= _ending(arguments, x.shape[0], weight, bias, activation, residual)
         if not tensor_cores and blocks is not None:
             raise ArgumentError("A026", "without tensor cores every tile has a block of its own", argument="blocks")
         if blocks is None and lies_on_gpu(x) and tensor_cores:
@@ -160,10 +160,10 @@ ACTIVATION = {None: 0, "gelu": 1, "silu": 2}
 
 
 def _ending(
-    arguments: dict[str, Any], x: Any, weight: PackedWeight, bias: Any, activation: str | None, residual: Any
+    arguments: dict[str, Any], rows: int, weight: PackedWeight, bias: Any, activation: str | None, residual: Any
 ) -> dict[str, Any]:
-    """Settings of what is done with the sums; adds its arrays to the arguments. What is not read is ``x``."""
-    rows, columns = x.shape[0], weight.shape[1]
+    """Settings of what is done with the sums; puts its arrays among the arguments."""
+    columns = weight.shape[1]
     gated = bool(weight.settings.get("GATED"))
     if activation not in ACTIVATION or (gated and (activation or bias is not None)):
         has = "has its own, and takes no bias" if gated else "is gelu or silu"
@@ -171,8 +171,8 @@ def _ending(
     for name, each, shape in (("bias", bias, (columns,)), ("residual", residual, (rows, columns))):
         if each is not None and tuple(each.shape) != shape:
             raise ArgumentError("A026", f"`{name}` has the shape {list(shape)}, not {list(each.shape)}", argument=name)
-    arguments["bias"] = x if bias is None else bias.reshape(1, columns)
-    arguments["residual"] = x if residual is None else residual
+    arguments |= {} if bias is None else {"bias": bias.reshape(1, columns)}
+    arguments |= {} if residual is None else {"residual": residual}
     return {"BIAS": bias is not None, "ACTIVATION": ACTIVATION[activation], "RESIDUAL": residual is not None}
 
 

@@ -54,7 +54,7 @@ class PackedWeight:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, padding included."""
-        held = {id(each): each.nbytes for each in self.arrays.values()}
+        held = {id(each): each.nbytes for name, each in self.arrays.items() if name not in ("bias", "residual")}
         return sum(held.values()) + (0 if self.left is None else self.left.nbytes)
 
     @property
@@ -175,6 +175,10 @@ def pack_parts(parts: Parts, target: DType, kernel: str = "matmul", **more: Any)
     arrays = {name: kernels()[kernel].pack(name, each, **settings) for name, each in laid_out.items()}
     if "Z" in settings:
         arrays.setdefault("zero", arrays["scale"])
+    if kernel == "matmul":
+        # What stands for a bias and a residual where there is none; nothing reads it.
+        nothing = PackedArray.from_values(np.zeros((1, 1)), target)
+        arrays |= {"bias": nothing, "residual": nothing}
     return PackedWeight(kernel, parts.shape, target, arrays, settings, parts.tensor_scale)
 
 
