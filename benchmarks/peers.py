@@ -16,6 +16,7 @@ themselves, so their results are only compared roughly.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -34,18 +35,19 @@ ROUGH = {8: 0.1, 7: 0.1, 6: 0.15, 5: 0.25, 4: 0.4, 3: 0.6, 2: 0.9, 1: 0.95}
 """How far a product with weights that a peer has quantised may be from that with the dense ones, by bits."""
 
 
-class TorchPeer:
+class TorchPeer(ABC):
     """What peers of torch have in common: buffers in turns, and results on the host."""
 
     name = ""
     needs: tuple[str, ...] = ("torch",)
 
+    @abstractmethod
     def takes(self, weights: Weights) -> bool:
-        raise NotImplementedError
+        """Whether it multiplies by such weights."""
 
+    @abstractmethod
     def make(self, data: Data) -> tuple[Callable[[Any], Any], int]:
         """A function from activations to results with weights of its own, and the bytes of these."""
-        raise NotImplementedError
 
     note = ""
 
