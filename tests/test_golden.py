@@ -34,9 +34,11 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "matmul_explicit_u4": ("matmul_explicit", "sm_80", {"W": "u4"}),
     "matmul_explicit_f6e3m2": ("matmul_explicit", "sm_75", {"W": "f6e3m2"}),
     "attend_i4": ("attention", "sm_80", {}),
-    "quantize_i8_rows": ("quantization", "sm_80", {"A": "f16", "Q": "i8", "GROUP": 4096, "RUN": 16}),
+    "matmul_stream_u4_raw": ("ops/matmul", "sm_90a", {"W": "u4", "RAW": True, "MIDDLE": 8, "KU": 2}),
+    "matmul_8_i4": ("ops/matmul", "sm_80", {"W": "i4"}),
+    "quantize_i8_rows": ("ops/quantization", "sm_80", {"A": "f16", "Q": "i8", "GROUP": 4096, "RUN": 16}),
     "quantize_f4e2m1_hadamard": (
-        "quantization",
+        "ops/quantization",
         "sm_90a",
         {"A": "bf16", "Q": "f4e2m1", "S": "e8m0", "GROUP": 32, "HADAMARD": 32} | MX,
     ),
@@ -46,7 +48,7 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 def kernel_of(name: str, file: str) -> Any:
     """The kernel that a golden file is of: the one whose name the file's name begins with."""
-    folders = ROOT / "examples", ROOT / "tilevm" / "ops"
+    folders = ROOT / "examples", ROOT / "tilevm"
     module = tilevm.load(next(path for folder in folders if (path := folder / f"{file}.tvm").exists()))
     return module[max((each for each in module if name.startswith(each)), key=len)]
 
