@@ -6,14 +6,15 @@ zero between launches, since the last block of a tile sets its own back.
 
 from __future__ import annotations
 
-from math import prod
+import sys
 from typing import Any
 
 import numpy as np
 
 from tilevm.errors import ArgumentError
 from tilevm.ops.weights import PackedWeight
-from tilevm.runtime.backends import lies_on_gpu
+from tilevm.runtime.backends import is_torch, lies_on_gpu
+from tilevm.runtime.device import Device, current_device
 
 __all__ = ["workspace"]
 
@@ -42,10 +43,18 @@ def _array(x: Any, shape: tuple[int, ...], kind: str) -> Any:
     """Zeros where ``x`` lies: those of before where there are such, on the host always new ones."""
     if not lies_on_gpu(x):
         return np.zeros(shape, kind)
-    from tilevm.runtime.device import current_device
-
     device = current_device()
-    key = (device.number, device.cupy.cuda.get_current_stream().ptr, kind, shape)
+    key = (device.number, _stream(x, device), kind, shape)
     if key not in _kept:
-        _kept[key] = device.cupy.zeros(prod(shape), kind).reshape(shape)
+        _kept[key] = device.cupy.zeros(shape, kind)
+        # The launch may be on another stream than CuPy's, where the zeros are written.
+        device.cupy.cuda.get_current_stream().synchronize()
     return _kept[key]
+
+
+def _stream(x: Any, device: Device) -> int:
+    """The stream that a launch with ``x`` is on, as the driver knows it."""
+    if is_torch(x):
+        torch: Any = sys.modules["torch"]
+        return int(torch.cuda.current_stream(device.number).cuda_stream)
+    return int(device.cupy.cuda.get_current_stream().ptr)
