@@ -182,6 +182,19 @@ def test_what_is_kept_beside_the_codes_is_added(kind: str, name: str, backend: s
         assert (np.abs(exact @ (without.T if "turned" in kind else without) - y) > allowed).any()
 
 
+@pytest.mark.parametrize("name", list(ROUNDOFF))
+def test_columns_may_stay_as_wide_as_the_activations(name: str) -> None:
+    w = np.random.default_rng(4).standard_normal((96, 72)).astype(np.float32)
+    w[:, 5] *= 1000
+    split = split_columns(w, "i4", name, columns=1, group=32)
+    assert split.order[-1] == 5
+    x, exact = activations(9, 96, name)
+    wide = split.dequantize().astype(np.float64)
+    y = exact @ wide
+    found = np.asarray(matmul(x, pack_weight(split, name)), np.float64)
+    assert (np.abs(found - y) <= bound(exact, wide, y, name, sums=False)).all()
+
+
 def test_columns_that_cannot_be_split_are_refused() -> None:
     w = np.ones((64, 8), np.float32)
     for columns in (0, 8, [], [8], [1, 1], [-1], np.arange(8), [0.5]):
