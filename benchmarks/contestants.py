@@ -19,12 +19,13 @@ from benchmarks.product_data import Data, error_of
 from benchmarks.shapes import Weights
 from tilevm.dtypes import dtype
 from tilevm.ops.matmul import launch_of
+from tilevm.ops.tuning import tune_matmul
 from tilevm.ops.weight_parts import UNIT, Parts
 from tilevm.ops.weights import PackedWeight, pack_parts
 from tilevm.runtime.bench import copies_needed
 from tilevm.runtime.device import current_device
 
-__all__ = ["Contestant", "CuBlas", "Launches", "Product", "Tilevm", "missing", "sets_for", "tuned"]
+__all__ = ["Contestant", "CuBlas", "Launches", "Product", "Tilevm", "missing", "sets_for"]
 
 MOST_SETS = 16
 
@@ -96,29 +97,13 @@ class Tilevm:
     def _product(self, data: Data, sets: Sequence[PackedWeight], x: Any) -> Launches:
         cupy, n = data.cupy, data.weights.n
         outputs = [cupy.empty((x.shape[0], n), cupy.float16) for _ in sets]
-        best = tuned(x, sets[0]) if self._tuned else {}
+        best = tune_matmul(x, sets[0]) if self._tuned else {}
         tasks = []
         for each, y in zip(sets, outputs, strict=True):
             kernel, arguments, chosen = launch_of(x, each, **best)
             tasks.append(kernel.prepare(**arguments, y=y, **chosen))
         nbytes = _moved(data.weights.nbytes, x, n)
         return Launches(tasks, lambda: error_of(cupy.asnumpy(outputs[0]), cupy.asnumpy(x), data.strip), nbytes)
-
-
-WORKSPACES = ("shares", "arrived")
-"""What the blocks of a product share, whose shapes depend on the tiles."""
-
-
-def tuned(x: Any, weight: PackedWeight, **options: Any) -> dict[str, Any]:
-    """The settings of ``launch_of`` that are fastest for activations like these, blocks that share the work included.
-    ``options`` are those of ``tilevm.tune``.
-    """
-    kernel, arguments, settings = launch_of(x, weight)
-    given = {name: each for name, each in arguments.items() if name not in WORKSPACES}
-    given |= {name: each for name, each in settings.items() if name not in kernel.definition.tunes}
-    blocks = {"G": arguments["shares"].shape[0]} if "shares" in arguments else {}
-    best = tilevm.tune(kernel, given | blocks, buckets=("M",), **options).best
-    return {**best, **({"blocks": blocks["G"]} if blocks else {})}
 
 
 def _copied(weight: PackedWeight) -> PackedWeight:

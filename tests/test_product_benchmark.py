@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import contestants, matmul, report
-from benchmarks.contestants import CuBlas, Launches, Tilevm, tuned
+from benchmarks.contestants import CuBlas, Launches, Tilevm
 from benchmarks.matmul import Products, run, selected
 from benchmarks.peers import PEERS
 from benchmarks.product_data import Data, error_of
@@ -22,10 +21,7 @@ from benchmarks.product_report import speedups
 from benchmarks.shapes import DECISIVE, FORMATS, ROWS, SHAPES, Case, Weights, plan
 from benchmarks.stages import measure_here
 from tests.stand_in_clock import Clock
-from tilevm import Kernel, TuneStore, quantize
-from tilevm.ops import matmul as matmul_of_weights
-from tilevm.ops import pack_weight
-from tilevm.ops.matmul import launch_of
+from tilevm import Kernel
 from tilevm.runtime import device
 
 MACHINE = {"device": "NVIDIA H200", "capability": "9.0"}
@@ -125,21 +121,6 @@ def test_the_product_of_tilevm_is_that_of_the_codes(format: str, group: int, sca
     assert len(made.tasks) > 1
     assert made.error() < made.tolerance
     assert error_of(np.zeros((3, 72)), data.activations(3), data.strip) == 1.0
-
-
-@pytest.mark.parametrize("blocks", [None, 3])
-def test_the_product_can_be_tuned_with_its_shared_work(
-    blocks: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(contestants, "launch_of", partial(launch_of, blocks=blocks))
-    weight = pack_weight(quantize(np.ones((512, 128), np.float32), "u4", group=128))
-    x = np.ones((4, 512), np.float16)
-    with ThreadPoolExecutor(1) as pool:
-        options = {"executor": pool, "limit": 1, "store": TuneStore(tmp_path), "target": "sm_90a"}
-        best = tuned(x, weight, configs={"WN": [1, 2], "STAGES": [2, 4]}, **options)
-    assert {"WN", "STAGES"} <= set(best)
-    assert best.get("blocks") == blocks
-    assert np.allclose(matmul_of_weights(x, weight, **best), 512.0, rtol=1e-2)
 
 
 def test_the_product_of_cublas_is_that_of_the_dense_weights(clock: Clock) -> None:
