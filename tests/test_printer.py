@@ -127,6 +127,31 @@ def test_words_of_the_language_are_no_names() -> None:
     assert CONSTANTS | OPERATORS | STATEMENTS | RESERVED | CLAUSES | (DEFINITIONS - {"as"}) <= TAKEN
 
 
+def test_a_loop_carries_its_values_in_the_order_that_they_had() -> None:
+    """An assignment that changes nothing is not printed, though it says where a name comes first."""
+    source = """
+kernel k(n: i32, out y: i32[2]):
+    grid 1
+    warps 1
+    a = n
+    b = 2
+    for i in range(n):
+        a = a
+        b += a
+        for j in range(i):
+            a = b
+            b = a + 1
+            for k in range(j):
+                b = b
+                a = n
+                b = a
+    store(y[0], a)
+    store(y[1], b)
+"""
+    shown = check_round_trip(read_back(source, "k")).splitlines()
+    assert "        a, b = a, b" in shown
+
+
 def test_a_carried_value_is_a_name_that_changes() -> None:
     n = Value(ScalarType(I32), "n")
     source = "kernel k(n: i32):\n    grid 1\n    warps 1\n    a = 0\n    for i in range(n):\n        a = a + i\n"

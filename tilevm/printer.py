@@ -82,6 +82,8 @@ class _Printer:
         self.uses: Counter[Value] = Counter(value for each in walk(program.body) for value in used(each))
         self.functions: list[str] = []
         self.lines: list[str] = []
+        self.assigned: list[str] = []
+        """The names that the lines assign, in order, with repetitions."""
         self.depth = 1
 
     def text(self) -> str:
@@ -97,6 +99,10 @@ class _Printer:
 
     def write(self, line: str) -> None:
         self.lines.append(INDENT * self.depth + line)
+
+    def assign(self, names: Sequence[str], text: str) -> None:
+        self.assigned += names
+        self.write(f"{', '.join(names)} = {text}")
 
     # Names
 
@@ -134,9 +140,10 @@ class _Printer:
 
     def let(self, statement: Let) -> None:
         line = self.instruction(statement.instruction)
-        if statement.result is not None:
-            line = f"{self.name(statement.result)} = {line}{_annotation(statement)}"
-        self.write(line)
+        if statement.result is None:
+            self.write(line)
+        else:
+            self.assign([self.name(statement.result)], line + _annotation(statement))
 
     def loop(self, loop: For | While, here: set[Value]) -> None:
         for carry in loop.carried:
@@ -146,7 +153,14 @@ class _Printer:
         else:
             self.write(f"while {self.test(loop)}:")
         ends = [End(self.names[each.result], each.update, each.inner) for each in loop.carried]
+        place, before = len(self.lines), len(self.assigned)
         self.ending(loop.body, ends)
+        names = [end.name for end in ends]
+        # Read back, a loop carries names in the order in which its body first assigns them. A body that would give
+        # another order begins with an assignment that changes nothing.
+        if [name for name in dict.fromkeys(self.assigned[before:]) if name in names] != names:
+            self.lines.insert(place, f"{INDENT * (self.depth + 1)}{', '.join(names)} = {', '.join(names)}")
+            self.assigned[before:before] = names
 
     def carry(self, carry: Carry, here: set[Value]) -> None:
         """One name for a carried value; that of the value before the loop, where that is not needed otherwise."""
@@ -157,7 +171,7 @@ class _Printer:
         elif name is None:
             name = self.unique(carry.result.name or carry.inner.name)
         if not isinstance(initial, Value) or self.names[initial] != name:
-            self.write(f"{name} = {self.standing_alone(initial)}")
+            self.assign([name], self.standing_alone(initial))
         self.names[carry.inner] = self.names[carry.result] = name
 
     def range(self, loop: For) -> str:
@@ -193,7 +207,7 @@ class _Printer:
         late = ends[count:]
         if late:
             values = ", ".join(self.standing_alone(end.value, typed) for end in late)
-            self.write(f"{', '.join(end.name for end in late)} = {values}")
+            self.assign([end.name for end in late], values)
         if not statements and not ends:
             self.write("pass")
         self.depth -= 1
