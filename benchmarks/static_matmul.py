@@ -232,17 +232,17 @@ def conflicts(program: Program, architecture: str) -> tuple[int, int]:
 def peers() -> Iterator[Peer]:
     """Triton's plain product of 4-bit weights, for two architectures."""
     try:
-        from benchmarks import triton_matmul
+        from benchmarks import triton_product
     except ImportError as error:
         yield Peer("Triton, plain", "", None, {}, f"Triton is not installed: {error}")
         return
     for capability in (80, 90):
-        made = triton_matmul.machine_code(capability)
+        made = triton_product.machine_code(capability)
         (kernel,) = read_sass(disassemble(made.cubin)).values()
         loop = kernel.main_loop()
         assert loop is not None
-        weights = math.prod(triton_matmul.SHAPE[1:]) / (32 * triton_matmul.WARPS)
-        tile = "x".join(map(str, triton_matmul.SHAPE))
+        weights = math.prod(triton_product.TILE[1:]) / (32 * triton_product.WARPS)
+        tile = "x".join(map(str, triton_product.TILE))
         name = f"Triton {made.version}, plain, tile {tile}"
         yield Peer(name, f"sm_{capability}", loop.count / weights, loop.loads())
 

@@ -1,26 +1,28 @@
 """A product with quantised weights in Triton, written plainly: words are taken apart by shifts, scaled, multiplied.
 
-Weights lie as 32-bit words ``[k * bits / 32, n]``, codes dense along k. Needs torch and Triton.
+Weights lie as 32-bit words ``[k * bits / 32, n]``, codes dense along k. ``multiply`` runs the kernel as Triton's tuner
+has it, and needs torch and a GPU; ``machine_code`` compiles it for any GPU, and needs Triton alone.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
 
-__all__ = ["multiply", "pack_words"]
+__all__ = ["GROUP", "TILE", "WARPS", "TritonCode", "machine_code", "multiply", "pack_words"]
 
-CONFIGS = [
-    triton.Config({"BLOCK_N": block_n, "BLOCK_K": 64}, num_stages=stages, num_warps=4)
-    for block_n in (32, 64, 128)
-    for stages in (3, 4, 5)
-]
+TILE = (64, 64, 64)
+"""Rows, columns and depth of a tile of ``machine_code``."""
+
+WARPS, STAGES = 4, 3
+GROUP = 128
 
 
-@triton.autotune(configs=CONFIGS, key=["m", "n", "k", "BITS"])
 @triton.jit
 def _product(
     x,
@@ -52,8 +54,20 @@ def _product(
     tl.store(y + rows[:, None] * n + columns[None, :], total.to(tl.float16), mask=inside)
 
 
+_tuned = triton.autotune(
+    configs=[
+        triton.Config({"BLOCK_N": block_n, "BLOCK_K": 64}, num_stages=stages, num_warps=4)
+        for block_n in (32, 64, 128)
+        for stages in (3, 4, 5)
+    ],
+    key=["m", "n", "k", "BITS"],
+)(_product)
+
+
 def pack_words(codes: Any, bits: int) -> Any:
     """Codes ``[n, k]``, one in a byte, as words ``int32[k * bits / 32, n]``."""
+    import torch
+
     n, k = codes.shape
     parts = codes.reshape(n, k * bits // 32, 32 // bits).long() << torch.arange(0, 32, bits, device=codes.device)
     whole = parts.sum(-1)
@@ -62,6 +76,8 @@ def pack_words(codes: Any, bits: int) -> Any:
 
 def multiply(x: Any, words: Any, scales: Any, bits: int, group: int) -> Any:
     """The product ``f16[m, n]``."""
+    import torch
+
     m, k = x.shape
     n = words.shape[1]
     y = torch.empty((m, n), dtype=torch.float16, device=x.device)
@@ -70,5 +86,29 @@ def multiply(x: Any, words: Any, scales: Any, bits: int, group: int) -> Any:
     def grid(meta: dict[str, int]) -> tuple[int, int]:
         return triton.cdiv(m, rows), triton.cdiv(n, meta["BLOCK_N"])
 
-    _product[grid](x, words, scales, y, m, n, k, BITS=bits, GROUP=group, BLOCK_M=rows)
+    _tuned[grid](x, words, scales, y, m, n, k, BITS=bits, GROUP=group, BLOCK_M=rows)
     return y
+
+
+@dataclass(frozen=True)
+class TritonCode:
+    """What Triton made: a cubin, and the version that made it."""
+
+    cubin: bytes
+    version: str
+
+
+def machine_code(capability: int, bits: int = 4) -> TritonCode:
+    """The kernel for a compute capability such as 80, with sizes and pointers that divide by 16."""
+    rows, columns, depth = TILE
+    kinds = {"x": "*fp16", "words": "*i32", "scales": "*fp16", "y": "*fp16", "m": "i32", "n": "i32", "k": "i32"}
+    constants = {"BITS": bits, "GROUP": GROUP, "BLOCK_M": rows, "BLOCK_N": columns, "BLOCK_K": depth}
+    source = ASTSource(
+        fn=_product,
+        signature={**kinds, **dict.fromkeys(constants, "constexpr")},
+        constexprs=constants,
+        attrs={(place,): [["tt.divisibility", 16]] for place in range(len(kinds))},
+    )
+    options = {"num_warps": WARPS, "num_stages": STAGES}
+    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    return TritonCode(made.asm["cubin"], triton.__version__)
