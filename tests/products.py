@@ -9,6 +9,7 @@ that a single code which is one off is seen.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,16 @@ def random_weight(
     seed: int = 0,
     axis: int = 0,
 ) -> QuantizedTensor:
-    """Any finite codes, scales of the same size within a factor of eight, zero points in the middle of the codes."""
+    """Any finite codes, scales of the same size within a factor of eight, zero points in the middle of the codes.
+
+    Scales are small where codes are large, so that sums of a few hundred weights stay within f16.
+    """
     random = np.random.default_rng(seed)
     codes = random.integers(0, len(kind.table) or 1 << kind.bits, shape).astype(kind.storage)
     codes[~np.isfinite(kind.decode(codes))] = 0
     grid = tuple(-(-extent // side) for extent, side in zip(shape, block, strict=True))
-    scales = PackedArray.from_values(2.0 ** random.uniform(-3, 0, grid), scale)
+    reach = min(0, 10 - math.frexp(float(kind.max))[1])
+    scales = PackedArray.from_values(2.0 ** (reach + random.uniform(-3, 0, grid)), scale)
     points = None
     if zeros is not None:
         middle = random.integers(0, 1 << kind.bits, grid)
