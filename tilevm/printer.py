@@ -153,14 +153,7 @@ class _Printer:
         else:
             self.write(f"while {self.test(loop)}:")
         ends = [End(self.names[each.result], each.update, each.inner) for each in loop.carried]
-        place, before = len(self.lines), len(self.assigned)
-        self.ending(loop.body, ends)
-        names = [end.name for end in ends]
-        # Read back, a loop carries names in the order in which its body first assigns them. A body that would give
-        # another order begins with an assignment that changes nothing.
-        if [name for name in dict.fromkeys(self.assigned[before:]) if name in names] != names:
-            self.lines.insert(place, f"{INDENT * (self.depth + 1)}{', '.join(names)} = {', '.join(names)}")
-            self.assigned[before:before] = names
+        self.ordered(loop.body, ends)
 
     def carry(self, carry: Carry, here: set[Value]) -> None:
         """One name for a carried value; that of the value before the loop, where that is not needed otherwise."""
@@ -184,7 +177,7 @@ class _Printer:
         self.write(f"if {self.operand(branch.condition)}:")
         for join in branch.joins:
             self.name(join.result)
-        self.ending(branch.then, [self.end(join, join.then) for join in branch.joins], typed=True)
+        self.ordered(branch.then, [self.end(join, join.then) for join in branch.joins], typed=True)
         ends = [self.end(join, join.otherwise) for join in branch.joins]
         ends = [each for each in ends if each.before is None or each.before is not each.value]
         if branch.otherwise or ends:
@@ -193,6 +186,20 @@ class _Printer:
 
     def end(self, join: Join, value: Operand) -> End:
         return End(self.names[join.result], value, self.replaced.get(join.result))
+
+    def ordered(self, statements: Sequence[Statement], ends: Sequence[End], typed: bool = False) -> None:
+        """A body that, read back, changes names in the order of its ends: that in which it first assigns them.
+
+        One that would give another order begins with an assignment that changes nothing, of the names that stand for
+        something before it.
+        """
+        place, before = len(self.lines), len(self.assigned)
+        self.ending(statements, ends, typed)
+        names = [end.name for end in ends]
+        held = [end.name for end in ends if end.before is not None]
+        if held and [name for name in dict.fromkeys(self.assigned[before:]) if name in names] != names:
+            self.lines.insert(place, f"{INDENT * (self.depth + 1)}{', '.join(held)} = {', '.join(held)}")
+            self.assigned[before:before] = held
 
     def ending(self, statements: Sequence[Statement], ends: Sequence[End], typed: bool = False) -> None:
         """A body and what names stand for at its end: the first ones from where it is computed, the others assigned."""
